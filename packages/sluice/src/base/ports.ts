@@ -1,0 +1,128 @@
+/** The contracts that rooms hand to each other. Types only: a room that needs another's service is given one of these. */
+
+/**
+ * Hands all Batches of one input to the journal; resolves when they are durable (design 2.1, invariant 2).
+ *
+ * The order of the list is the order on disk. The Batches' memory must stay untouched until the promise settles.
+ * Rejects with SluiceError `journal_full`, `disk_full`, `journal_failed` or `stopping`; then nothing of the input counts as taken.
+ */
+export type Append<B> = (batches: readonly B[]) => Promise<void>;
+
+/** How one attempt to deliver something ended. */
+export type SendOutcome =
+  | { readonly kind: 'sent' }
+  | { readonly kind: 'retry'; readonly cause: Error; readonly afterMs?: number }
+  | { readonly kind: 'rejected'; readonly items: 'unknown' | readonly number[]; readonly cause: Error };
+
+/** What a caller may do: `write` data in, `read` it back, `admin` everything. */
+export type Scope = 'write' | 'read' | 'admin';
+
+/** One HTTP request as a handler sees it. */
+export interface HttpRequest {
+  readonly method: string;
+  readonly path: string;
+  /** What a `*` in the route's path stood for, decoded, in order. */
+  readonly wildcards: readonly string[];
+  /** Query string and, for form posts, the form's fields. */
+  readonly query: URLSearchParams;
+  /** Lower-case names; repeated headers are joined as Node does. */
+  readonly headers: Readonly<Record<string, string | undefined>>;
+  /** The body as it came over the wire, within the route's `bodyLimit`. The memory may be reused once the handler has settled. */
+  readonly body: Buffer;
+  /** Organisation of the request, one of the configured ones (`X-Org-Id`, 1 when absent). */
+  readonly org: number;
+  /** Aborted when the client goes away or the hub's stop deadline passes. */
+  readonly signal: AbortSignal;
+}
+
+export interface HttpReply {
+  readonly status: number;
+  readonly headers?: Readonly<Record<string, string>>;
+  /** Absent = empty. An iterable is sent as it comes, with back-pressure; if it throws, the connection is destroyed. */
+  readonly body?: string | Uint8Array | AsyncIterable<Uint8Array>;
+}
+
+export interface HttpRoute {
+  readonly method: 'GET' | 'POST';
+  /** Exact, or with `*` for one path segment: `/api/v1/label/*\/values`. */
+  readonly path: string;
+  /** Which credentials are needed; `open` needs none. */
+  readonly scope: Scope | 'open';
+  /** Greatest body in bytes; absent = the server's default for small requests. */
+  readonly bodyLimit?: number;
+  /**
+   * Bytes of memory that handling one request may take beyond its body (a decoded remote-write body, say). The server admits requests while the
+   * sum over all running ones stays within `limits.memory`, and answers 429 with Retry-After beyond.
+   */
+  readonly memory?: number;
+  /** Judges the headers before any byte of the body is read; a reply ends the request. */
+  readonly check?: (headers: HttpRequest['headers']) => HttpReply | undefined;
+  readonly handle: (request: HttpRequest) => Promise<HttpReply> | HttpReply;
+}
+
+/** Verdict on the credentials of a request. */
+export type Admission =
+  | { readonly kind: 'admitted'; readonly name: string }
+  | { readonly kind: 'unauthorized'; readonly challenge: string }
+  | { readonly kind: 'forbidden'; readonly name: string };
+
+/** Judges credentials for one listener. `authorization` is the raw header; `certificate` the subject of a verified client certificate. */
+export type Admit = (
+  credentials: { readonly authorization: string | undefined; readonly certificate: string | undefined },
+  scope: Scope,
+) => Promise<Admission> | Admission;
+
+/** State of one part of the hub, as `/-/ready` reports it. */
+export interface Readiness {
+  readonly part: string;
+  readonly ready: boolean;
+  readonly detail?: string;
+}
+
+/** A 64-bit id as two unsigned 32-bit halves in one number array: [low, high]. */
+export type Id64 = readonly [low: number, high: number];
+
+/**
+ * The active Prometheus series of one organisation (design 2.3). Series and forms are small whole numbers, valid until `generation` changes.
+ *
+ * A *form* is one exact spelling of a label set on the wire, as bytes: the label fields of a 1.0 TimeSeries as they stand in the message, or the
+ * little-endian Uint32 array of interned symbol numbers of a 2.0 TimeSeries. Several forms may name one series. A form is recognised by comparing
+ * bytes with the form that followed its predecessor last time, else by a keyed hash and comparison.
+ */
+export interface ActiveSeries {
+  /** Changes when numbers are given out anew (idle series left); a guess chain from before must start again. */
+  readonly generation: number;
+  /** 4 Uint32 a series: metric id low, high, series id low, high. Replaced when it grows: read it anew after `add`. */
+  readonly ids: Uint32Array;
+  /**
+   * The form whose bytes equal bytes[start, end), or -1. `previous` is the form found before it in the same message (-1 at its start): its
+   * remembered successor is tried first, and the answer becomes its successor.
+   */
+  find(kind: FormKind, previous: number, bytes: Uint8Array, start: number, end: number): number;
+  /** The series that a form names. */
+  seriesOf(form: number): number;
+  /** Marks a series as seen now; tells whether a row in prometheus.series is due for it (first sight, or the last one is over 24 h old). */
+  touch(series: number): boolean;
+  /**
+   * Adds a form, and its series when the label set is new. `labels` are canonical (sorted by name bytes, no empty values, valid UTF-8, unique names,
+   * with `__name__`), as the label fields of a 1.0 TimeSeries message.
+   */
+  add(kind: FormKind, form: Uint8Array, labels: Uint8Array): SeriesAdded;
+  /** Canonical label fields of a series, as given to `add`. A view: valid until the next call. */
+  labels(series: number): Uint8Array;
+  /** When the current label-and-tag version of a series began, in epoch milliseconds. */
+  validFrom(series: number): number;
+  /** The journal has the announcements of these series (rows in prometheus.series): not due again for 24 h. */
+  announced(series: readonly number[]): void;
+  /** Number of an interned 2.0 symbol whose bytes equal bytes[start, end); the same bytes always give the same number within a generation. `guess` is tried first. */
+  symbol(guess: number, bytes: Uint8Array, start: number, end: number): number;
+  /** Bytes of an interned symbol. A view: valid until the next call. */
+  symbolBytes(symbol: number): Uint8Array;
+}
+
+/** 0: label fields of a 1.0 message; 1: symbol numbers of a 2.0 message. */
+export type FormKind = 0 | 1;
+
+export type SeriesAdded =
+  | { readonly kind: 'known' | 'new'; readonly form: number; readonly series: number }
+  | { readonly kind: 'refused'; readonly reason: 'limit' | 'collision' };
