@@ -1,0 +1,209 @@
+/**
+ * Remote-write load: the same series again and again, as a scraping Prometheus sends them. Bodies are encoded before a run and the same bodies go to
+ * every receiver under test.
+ */
+import { once } from 'node:events';
+import { Agent, request } from 'node:http';
+import { compressSync } from 'snappy';
+
+export interface LoadOptions {
+  readonly series: number;
+  /** Labels a series, `__name__` included. */
+  readonly labels: number;
+  readonly seriesPerRequest: number;
+  readonly scrapes: number;
+  /** Time of the first scrape and between two, in milliseconds. */
+  readonly startMs: number;
+  readonly stepMs: number;
+  readonly message: 'prometheus.WriteRequest' | 'io.prometheus.write.v2.Request';
+}
+
+export interface Load {
+  readonly message: LoadOptions['message'];
+  /** Compressed bodies, in the order of sending. */
+  readonly bodies: readonly Buffer[];
+  readonly samples: number;
+  readonly lastMs: number;
+  /** Bodies a scrape: body i and body i + groups hold the same series. */
+  readonly groups: number;
+}
+
+const encoder = new TextEncoder();
+
+/** Label sets of about 460 bytes on the wire with 15 labels: what a Kubernetes scrape looks like. Sorted by name. */
+export function labelsOf(index: number, count: number): [string, string][] {
+  const pod = index % 400;
+  const all: [string, string][] = [
+    ['__name__', `bench_${['http_requests', 'rpc_duration', 'cache_entries', 'queue_length'][index % 4]}_${Math.floor(index / 400) % 50}_total`],
+    ['app', 'checkout-service'],
+    ['cluster', 'production-eu-central-1'],
+    ['code', String(200 + (index % 5))],
+    ['container', 'checkout'],
+    ['endpoint', 'http-metrics'],
+    ['handler', `/api/v1/orders/${index % 37}/items`],
+    ['instance', `10.42.${pod >> 8}.${pod & 255}:8080`],
+    ['job', 'kubernetes-pods'],
+    ['method', ['GET', 'POST', 'PUT'][index % 3]!],
+    ['namespace', 'shop-production'],
+    ['node', `ip-10-0-${pod % 16}-${pod % 7}.eu-central-1.compute.internal`],
+    ['pod', `checkout-service-7d4b9c6f5d-${(pod * 2654435761).toString(36).slice(-5)}`],
+    ['series', String(index)],
+    ['version', 'v1.42.7'],
+  ];
+  return all.slice(0, count);
+}
+
+/** A mix of counters, gauges and noisy floats, by series. */
+export function valueOf(index: number, scrape: number): number {
+  switch (index % 4) {
+    case 0:
+      return index + scrape * (1 + (index % 13));
+    case 1:
+      return Math.round(1e4 * (1 + Math.sin((index + scrape) / 9))) / 100;
+    case 2:
+      return (index * 31) % 1000;
+    default:
+      return noise(index * 7919 + scrape) * 1000;
+  }
+}
+
+function noise(seed: number): number {
+  let x = (seed * 2654435761) >>> 0;
+  x = ((x ^ (x >>> 15)) * 2246822519) >>> 0;
+  return ((x ^ (x >>> 13)) >>> 0) / 2 ** 32;
+}
+
+export function createLoad(options: LoadOptions): Load {
+  const bodies: Buffer[] = [];
+  const groups = Math.ceil(options.series / options.seriesPerRequest);
+  const encode = options.message === 'prometheus.WriteRequest' ? createV1(options) : createV2(options);
+  for (let scrape = 0; scrape < options.scrapes; scrape++) {
+    for (let group = 0; group < groups; group++) bodies.push(compressSync(encode(group, scrape)) as Buffer);
+  }
+  return {
+    message: options.message,
+    bodies,
+    samples: options.series * options.scrapes,
+    lastMs: options.startMs + (options.scrapes - 1) * options.stepMs,
+    groups,
+  };
+}
+
+type Encode = (group: number, scrape: number) => Buffer;
+
+/** WriteRequest: 1 TimeSeries { 1 Label { 1 name, 2 value }, 2 Sample { 1 value, 2 timestamp } }. */
+function createV1(options: LoadOptions): Encode {
+  const labels = Array.from({ length: options.series }, (_, index) =>
+    Buffer.concat(
+      labelsOf(index, options.labels).map(([name, value]) => {
+        const inner = Buffer.concat([field(1, name), field(2, value)]);
+        return Buffer.concat([Buffer.from([0x0a]), varint(inner.length), inner]);
+      }),
+    ),
+  );
+  return (group, scrape) => {
+    const parts: Buffer[] = [];
+    for (let index = group * options.seriesPerRequest; index < Math.min(options.series, (group + 1) * options.seriesPerRequest); index++) {
+      const sample = sampleMessage(valueOf(index, scrape), options.startMs + scrape * options.stepMs);
+      const body = labels[index]!;
+      parts.push(Buffer.from([0x0a]), varint(body.length + sample.length + 2), body, Buffer.from([0x12, sample.length]), sample);
+    }
+    return Buffer.concat(parts);
+  };
+}
+
+/** Request: 4 symbols, 5 TimeSeries { 1 labels_refs packed, 2 Sample, 5 Metadata { 1 type } }. */
+function createV2(options: LoadOptions): Encode {
+  return (group, scrape) => {
+    const symbols = new Map<string, number>([['', 0]]);
+    const reference = (text: string) => {
+      let number = symbols.get(text);
+      if (number === undefined) symbols.set(text, (number = symbols.size));
+      return varint(number);
+    };
+    const series: Buffer[] = [];
+    for (let index = group * options.seriesPerRequest; index < Math.min(options.series, (group + 1) * options.seriesPerRequest); index++) {
+      const refs = Buffer.concat(labelsOf(index, options.labels).flatMap(([name, value]) => [reference(name), reference(value)]));
+      const sample = sampleMessage(valueOf(index, scrape), options.startMs + scrape * options.stepMs);
+      const body = Buffer.concat([
+        Buffer.from([0x0a]),
+        varint(refs.length),
+        refs,
+        Buffer.from([0x12, sample.length]),
+        sample,
+        Buffer.from([0x2a, 2, 0x08, 1]),
+      ]);
+      series.push(Buffer.from([0x2a]), varint(body.length), body);
+    }
+    return Buffer.concat([...[...symbols.keys()].map((text) => field(4, text)), ...series]);
+  };
+}
+
+function sampleMessage(value: number, time: number): Buffer {
+  const bytes = Buffer.alloc(10);
+  bytes[0] = 0x09;
+  bytes.writeDoubleLE(value, 1);
+  bytes[9] = 0x10;
+  return Buffer.concat([bytes, varint(time)]);
+}
+
+function field(number: number, text: string): Buffer {
+  const bytes = encoder.encode(text);
+  return Buffer.concat([Buffer.from([(number << 3) | 2]), varint(bytes.length), bytes]);
+}
+
+function varint(value: number): Buffer {
+  const bytes: number[] = [];
+  let rest = value;
+  while (rest > 127) {
+    bytes.push((rest % 128) | 128);
+    rest = Math.floor(rest / 128);
+  }
+  bytes.push(rest);
+  return Buffer.from(bytes);
+}
+
+/** Sends the bodies over `connections` connections, each with one request at a time; a series stays on its connection. Retries 429 and 503. */
+export async function send(load: Load, url: string, connections: number): Promise<{ seconds: number; latencies: Float64Array; retries: number }> {
+  const agent = new Agent({ keepAlive: true, maxSockets: connections });
+  const latencies = new Float64Array(load.bodies.length);
+  let retries = 0;
+  const begin = performance.now();
+  await Promise.all(
+    Array.from({ length: connections }, async (_, lane) => {
+      for (const [index, body] of load.bodies.entries()) {
+        if ((index % load.groups) % connections !== lane) continue;
+        for (;;) {
+          const start = performance.now();
+          const status = await post(agent, url, load.message, body);
+          latencies[index] = performance.now() - start;
+          if (status < 300) break;
+          if (status !== 429 && status !== 503) throw new Error(`${url} answered ${status}`);
+          retries++;
+          await new Promise((resolve) => setTimeout(resolve, 100));
+        }
+      }
+    }),
+  );
+  agent.destroy();
+  return { seconds: (performance.now() - begin) / 1000, latencies, retries };
+}
+
+async function post(agent: Agent, url: string, message: Load['message'], body: Buffer): Promise<number> {
+  const outgoing = request(url, {
+    method: 'POST',
+    agent,
+    headers: {
+      'Content-Type': message === 'prometheus.WriteRequest' ? 'application/x-protobuf' : `application/x-protobuf;proto=${message}`,
+      'Content-Encoding': 'snappy',
+      'Content-Length': body.length,
+      'User-Agent': 'sluice-bench/1',
+      'X-Prometheus-Remote-Write-Version': message === 'prometheus.WriteRequest' ? '0.1.0' : '2.0.0',
+    },
+  });
+  outgoing.end(body);
+  const [incoming] = (await once(outgoing, 'response')) as [import('node:http').IncomingMessage];
+  incoming.resume();
+  await once(incoming, 'end');
+  return incoming.statusCode ?? 0;
+}
