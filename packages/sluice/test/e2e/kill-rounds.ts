@@ -8,8 +8,6 @@ import { compressBlock, encodeWriteRequest } from 'promwrite/wire';
 import { openChdb } from '../../src/storage/chdb.ts';
 import { sql } from '../../src/storage/sql.ts';
 import { valuesOf } from '../../src/batch/read.ts';
-import { createLog } from '../../src/telemetry/log.ts';
-import { createMetrics } from '../../src/telemetry/metrics.ts';
 import { Hub, Scratch, until } from './processes.ts';
 
 const lanes = 4;
@@ -61,7 +59,7 @@ export async function killRounds(rounds: number, args: readonly string[] = []): 
   await until(async () => ((await hub.metric('sluice_journal_backlog_bytes')) === 0 ? true : undefined), 60_000, () => `the journal to drain:\n${hub.output()}`);
   assert.equal(await hub.end('SIGTERM'), 0, hub.output());
 
-  const store = await openChdb({ path: `${dataDir}/chdb`, log: createLog({ level: 'silent' }), metrics: createMetrics() });
+  const store = await openChdb({ path: `${dataDir}/chdb`, maxMemory: 500e6 });
   try {
     let stored = 0;
     let sum = 0;

@@ -91,11 +91,16 @@ export class Hub extends Running {
   http = '';
   integration = '';
 
-  static async start(dataDir: string, options: { args?: readonly string[]; env?: NodeJS.ProcessEnv; readyMs?: number } = {}): Promise<Hub> {
+  /** `listen: false`: the addresses come from `args`. */
+  static async start(
+    dataDir: string,
+    options: { args?: readonly string[]; env?: NodeJS.ProcessEnv; listen?: false } = {},
+  ): Promise<Hub> {
+    const listen = options.listen === false ? [] : ['--set', 'listen.http=127.0.0.1:0'];
     const hub = new Hub(
       'sluice',
       process.execPath,
-      [command, 'serve', '--data-dir', dataDir, '--set', 'listen.http=127.0.0.1:0', '--set', 'listen.integration=127.0.0.1:0', ...(options.args ?? [])],
+      [command, 'serve', '--data-dir', dataDir, ...listen, '--set', 'listen.integration=127.0.0.1:0', ...(options.args ?? [])],
       { ...process.env, ...options.env },
     );
     const addresses = await until(
@@ -107,7 +112,7 @@ export class Hub extends Running {
         }
         return undefined;
       },
-      options.readyMs ?? 20_000,
+      20_000,
       () => `sluice to listen:\n${hub.output()}`,
     );
     hub.http = addresses.http[0]!;
