@@ -1,3 +1,6 @@
+import type { LinearMemory } from './linear-memory.ts';
+import type { SampleStage } from './sample-stage.ts';
+
 /** The contracts that rooms hand to each other. Types only: a room that needs another's service is given one of these. */
 
 /**
@@ -83,45 +86,65 @@ export interface Readiness {
 export type Id64 = readonly [low: number, high: number];
 
 /**
- * The active Prometheus series of one organisation (design 2.3). Series and forms are small whole numbers, valid until `generation` changes.
+ * The active Prometheus series of one organisation (design 2.3). Series and forms are small whole numbers; a number stays what it is while its series
+ * was seen within the last hour, and nothing changes while a message is decoded (decoding is synchronous).
  *
  * A *form* is one exact spelling of a label set on the wire, as bytes: the label fields of a 1.0 TimeSeries as they stand in the message, or the
- * little-endian Uint32 array of interned symbol numbers of a 2.0 TimeSeries. Several forms may name one series. A form is recognised by comparing
- * bytes with the form that followed its predecessor last time, else by a keyed hash and comparison.
+ * little-endian Uint32 array of interned symbol numbers (name, value, name, value ...) of a 2.0 TimeSeries. Several forms may name one series. A form
+ * is recognised by comparing bytes with the form that followed its predecessor last time, else by a keyed hash and comparison.
+ *
+ * Bytes are named by their addresses in `memory`. `add` and `addSymbolic` may let it grow: read its views anew after them.
  */
 export interface ActiveSeries {
-  /** Changes when numbers are given out anew (idle series left); a guess chain from before must start again. */
-  readonly generation: number;
+  readonly memory: LinearMemory;
   /** 4 Uint32 a series: metric id low, high, series id low, high. Replaced when it grows: read it anew after `add`. */
   readonly ids: Uint32Array;
+  /** Begins a message: sets the clock for `touch`. A chain of forms begins with `previous` = the FormKind. */
+  begin(): void;
   /**
-   * The form whose bytes equal bytes[start, end), or -1. `previous` is the form found before it in the same message (-1 at its start): its
-   * remembered successor is tried first, and the answer becomes its successor.
+   * Takes familiar TimeSeries of the stage's message, from `stage.at` on, as rows of the stage, and marks them as seen: those whose form is the guess,
+   * with one sample in the usual form at an accepted time, of series for which no announcement is due. Ends before the first other one, at the
+   * message's end, or when the stage is full. `stage.previous` is the chain's last form.
    */
-  find(kind: FormKind, previous: number, bytes: Uint8Array, start: number, end: number): number;
+  takeFamiliar(kind: FormKind, stage: SampleStage): void;
+  /**
+   * The remembered successor of `previous`, if the memory from `start` begins with its bytes and they end at `limit` or before; else -1. The caller
+   * checks that the spelling does not go on behind `formLength`.
+   */
+  follow(previous: number, start: number, limit: number): number;
+  /** The form whose bytes are exactly those of [start, end), or -1. It becomes the successor of `previous`. */
+  find(kind: FormKind, previous: number, start: number, end: number): number;
+  /** Bytes of a form. */
+  formLength(form: number): number;
   /** The series that a form names. */
   seriesOf(form: number): number;
   /** Marks a series as seen now; tells whether a row in prometheus.series is due for it (first sight, or the last one is over 24 h old). */
   touch(series: number): boolean;
   /**
-   * Adds a form, and its series when the label set is new. `labels` are canonical (sorted by name bytes, no empty values, valid UTF-8, unique names,
-   * with `__name__`), as the label fields of a 1.0 TimeSeries message.
+   * Adds the 1.0 form [start, end), and its series when the label set is new. `labels` are canonical (sorted by name bytes, no empty values, valid
+   * UTF-8, unique names, with `__name__`), as the label fields of a 1.0 TimeSeries message, in memory of their own.
    */
-  add(kind: FormKind, form: Uint8Array, labels: Uint8Array): SeriesAdded;
-  /** Canonical label fields of a series, as given to `add`. A view: valid until the next call. */
+  add(start: number, end: number, labels: Uint8Array): SeriesAdded;
+  /** The same for a 2.0 form: the first `count` of `refs` number symbols of `symbols`, which are interned if the series is accepted. */
+  addSymbolic(symbols: MessageSymbols, refs: Uint32Array, count: number, labels: Uint8Array): SeriesAdded;
+  /** Canonical label fields of a series, as given to `add`. */
   labels(series: number): Uint8Array;
   /** When the current label-and-tag version of a series began, in epoch milliseconds. */
   validFrom(series: number): number;
   /** The journal has the announcements of these series (rows in prometheus.series): not due again for 24 h. */
-  announced(series: readonly number[]): void;
-  /** Number of an interned 2.0 symbol whose bytes equal bytes[start, end); the same bytes always give the same number within a generation. `guess` is tried first. */
-  symbol(guess: number, bytes: Uint8Array, start: number, end: number): number;
-  /** Bytes of an interned symbol. A view: valid until the next call. */
-  symbolBytes(symbol: number): Uint8Array;
+  announced(series: Iterable<number>): void;
+  /** Number of the interned 2.0 symbol whose bytes equal [start, end), or 0 when it is not interned. */
+  symbol(start: number, end: number): number;
 }
 
 /** 0: label fields of a 1.0 message; 1: symbol numbers of a 2.0 message. */
 export type FormKind = 0 | 1;
+
+/** The symbol table of a 2.0 message. */
+export interface MessageSymbols {
+  /** 2 Uint32 a symbol: where it begins and ends in the memory. Replaced when the memory grows. */
+  readonly ranges: Uint32Array;
+}
 
 export type SeriesAdded =
   | { readonly kind: 'known' | 'new'; readonly form: number; readonly series: number }

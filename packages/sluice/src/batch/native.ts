@@ -19,7 +19,8 @@ import { parseColumnType, plainTypeText, type ColumnType } from './column-type.t
  */
 
 const encoder = new TextEncoder();
-const decoder = new TextDecoder();
+// A leading U+FEFF is part of the text.
+const decoder = new TextDecoder('utf-8', { ignoreBOM: true });
 
 /** One block as pieces ready for writev: headers are fresh, column bodies are views of the Batches' own memory. */
 export interface EncodedBlock {

@@ -3,7 +3,8 @@ import type { Column } from './batch.ts';
 
 /** Reading single values of a column: for answers and tests, not for hot paths. */
 
-const decoder = new TextDecoder();
+// A leading U+FEFF is part of the text.
+const decoder = new TextDecoder('utf-8', { ignoreBOM: true });
 
 /** Text of row `row` of a String column. */
 export function textAt(column: Column, row: number): string {
@@ -19,7 +20,8 @@ export function valuesOf<T extends TypedArray>(column: Column, type: TypedArrayT
     return bug(`expected a column of fixed width; got ${column.kind}`);
   }
   let { bytes } = column;
-  if (bytes.byteOffset % type.BYTES_PER_ELEMENT !== 0) bytes = bytes.slice();
+  // Not slice(): a Buffer's gives a view.
+  if (bytes.byteOffset % type.BYTES_PER_ELEMENT !== 0) bytes = new Uint8Array(bytes);
   return new type(bytes.buffer, bytes.byteOffset, bytes.byteLength / type.BYTES_PER_ELEMENT);
 }
 

@@ -1,6 +1,15 @@
 import type { Append } from '../base/ports.ts';
 import type { Batch } from '../batch/batch.ts';
 
+/** What a table looks like, as Batches say it. */
+export type Source = Batch['source'];
+
+/** The set of tables, handed in. `version` is kept in each segment. */
+export interface JournalCatalog {
+  readonly version: number;
+  find(table: string): Source | undefined;
+}
+
 /** Segments of one organisation, table and writer: the unit of order, of numbering and of cursors. */
 export interface PartitionKey {
   readonly org: number;
@@ -25,7 +34,10 @@ export interface SegmentBlock {
 /** A sealed file of Native blocks. It does not change any more. */
 export interface Segment {
   readonly partition: PartitionKey;
-  /** Number of the first row; rows of a partition are numbered from 0 without gaps or re-use. */
+  /**
+   * Number of the first row. Rows of a partition are numbered from 0; a number is never used again. Numbers are missing only where damaged rows were
+   * set aside and where a power failure took rows that a reader had already seen.
+   */
   readonly firstRow: number;
   readonly rows: number;
   readonly bytes: number;
@@ -48,7 +60,7 @@ export type CursorMarker = Readonly<Record<string, string | number>>;
 export interface SegmentReader {
   /** Partitions with at least one sealed segment that is not confirmed. */
   pending(): readonly PartitionKey[];
-  /** The oldest sealed unconfirmed segment, or undefined. The same one until it is confirmed. */
+  /** The oldest sealed unconfirmed segment, or undefined. The same object until it is confirmed. */
   next(partition: PartitionKey): Promise<Segment | undefined>;
   /** Called (from the event loop, coalesced) when a segment was sealed. */
   onSealed(listener: () => void): void;
@@ -56,7 +68,10 @@ export interface SegmentReader {
   marker(partition: PartitionKey): CursorMarker | undefined;
   /** Writes the marker to the cursor file; resolves when it is on disk (with `sync: always`, fsynced). */
   saveMarker(partition: PartitionKey, marker: CursorMarker): Promise<void>;
-  /** The segment is in the database: moves the cursor behind it and drops its marker. */
+  /**
+   * The segment is in the database: moves the cursor behind it and drops its marker. When the cursor cannot be written it rejects and the segment
+   * stays the next one; it may be confirmed again.
+   */
   confirm(segment: Segment): Promise<void>;
   /** Copies the named blocks (all when absent) to `quarantine/` with the reason beside them, counted and logged. The caller then confirms. */
   quarantine(segment: Segment, why: string, blocks?: readonly SegmentBlock[]): Promise<void>;
@@ -74,7 +89,10 @@ export interface JournalBatch {
 /** A reader of rows at the journal's own pace: exporters and roll-ups. */
 export interface BatchReader {
   readonly name: string;
-  /** The next Batch not read yet, from memory at the tail and from the segment when lagging; waits; undefined when aborted. */
+  /**
+   * The next Batch not read yet, from memory at the tail and from the segment when lagging; waits. Undefined when aborted or closed, and at the end of
+   * a journal that was closed. One call at a time.
+   */
   next(signal: AbortSignal): Promise<JournalBatch | undefined>;
   /** Everything of the partition below `row` is confirmed; written to the cursor file within a second. */
   confirm(partition: PartitionKey, row: number): void;
@@ -108,6 +126,6 @@ export interface Journal {
   readerNames(): readonly string[];
   /** Writes and fsyncs what is pending, seals every open segment now. Used by tests and on stop. */
   seal(): Promise<void>;
-  /** Refuses further appends, seals, fsyncs, closes files. */
+  /** Refuses further appends, seals, fsyncs, closes files. Readers may go on to read what is there and to confirm it, storage's too. */
   close(): Promise<void>;
 }

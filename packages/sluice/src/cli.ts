@@ -1,0 +1,155 @@
+/**
+ * The command `sluice` (design: exit codes 0 stopped cleanly, 1 configuration, 2 cannot start, 3 bug). The only file that ends the process, reads
+ * its arguments or writes to its standard output.
+ */
+import { parseArgs, type ParseArgsOptionsConfig } from 'node:util';
+import { errorText, isSluiceError, type ErrorCode } from './base/errors.ts';
+import { loadConfig, type LoadedConfig } from './config/load.ts';
+import { renderReference } from './config/reference.ts';
+import { verifyJournal } from './journal/verify.ts';
+import { startHub, type Hub } from './sluice.ts';
+import { createLog } from './telemetry/log.ts';
+
+const usage = `sluice [serve] [--config FILE] [--data-dir DIR] [--set KEY.PATH=VALUE]...
+    runs the hub; FILE may be a DeepFlow server.yaml
+sluice check --config FILE [--set KEY.PATH=VALUE]...
+    names every mistake as FILE:LINE:COLUMN: message; exit code 1 if there is one
+sluice config
+    prints the commented configuration reference with all defaults
+sluice journal verify [--config FILE] [--data-dir DIR]
+    checks the journal of a stopped hub; changes nothing
+`;
+
+const CONFIGURATION = 1;
+const CANNOT_START = 2;
+const BUG = 3;
+
+const configOptions = {
+  config: { type: 'string' },
+  'data-dir': { type: 'string' },
+  set: { type: 'string', multiple: true },
+} as const satisfies ParseArgsOptionsConfig;
+
+process.exitCode = await main(process.argv.slice(2)).catch((error: unknown) => {
+  if (error instanceof UsageError) {
+    process.stderr.write(`sluice: ${error.message}\n\n${usage}`);
+    return CONFIGURATION;
+  }
+  process.stderr.write(`sluice: ${isSluiceError(error) ? error.message : error instanceof Error ? error.stack : errorText(error)}\n`);
+  return isSluiceError(error) ? exitCodeOf(error.code) : BUG;
+});
+// Pools of the database and sockets of peers that never answer must not hold up an end that has been decided.
+process.exit();
+
+class UsageError extends Error {}
+
+async function main(args: readonly string[]): Promise<number> {
+  const [command, ...rest] = args[0] === undefined || args[0].startsWith('-') ? ['serve', ...args] : args;
+  if (args.includes('--help') || args.includes('-h') || command === 'help') {
+    process.stdout.write(usage);
+    return 0;
+  }
+  switch (command) {
+    case 'serve':
+      return serve(rest);
+    case 'check':
+      return check(rest);
+    case 'config':
+      process.stdout.write(renderReference());
+      return 0;
+    case 'journal':
+      if (rest[0] !== 'verify') throw new UsageError(`expected journal verify; got journal ${rest[0] ?? ''}`);
+      return verify(rest.slice(1));
+    default:
+      throw new UsageError(`there is no command ${JSON.stringify(command)}`);
+  }
+}
+
+function exitCodeOf(code: ErrorCode): number {
+  return code === 'config_invalid' ? CONFIGURATION : CANNOT_START;
+}
+
+function load(args: readonly string[]): LoadedConfig {
+  let values: { config?: string; 'data-dir'?: string; set?: string[] };
+  try {
+    ({ values } = parseArgs({ args: [...args], options: configOptions, strict: true, allowPositionals: false }));
+  } catch (error) {
+    throw new UsageError(errorText(error));
+  }
+  return loadConfig({
+    ...(values.config === undefined ? {} : { path: values.config }),
+    ...(values['data-dir'] === undefined ? {} : { dataDir: values['data-dir'] }),
+    sets: values.set ?? [],
+    env: process.env,
+  });
+}
+
+function check(args: readonly string[]): number {
+  const loaded = load(args);
+  for (const problem of loaded.problems) process.stdout.write(`${problem}\n`);
+  for (const warning of loaded.warnings) process.stdout.write(`warning: ${warning}\n`);
+  for (const note of loaded.notes) process.stdout.write(`note: ${note}\n`);
+  if (loaded.problems.length === 0) process.stdout.write('no mistakes found\n');
+  return loaded.problems.length === 0 ? 0 : CONFIGURATION;
+}
+
+async function verify(args: readonly string[]): Promise<number> {
+  const loaded = load(args);
+  if (loaded.config === undefined) return refuse(loaded);
+  const report = await verifyJournal(loaded.config.dataDir);
+  process.stdout.write(`${report.segments} segments, ${report.blocks} blocks, ${report.rows} rows\n`);
+  for (const problem of report.problems) process.stdout.write(`${problem.file}${problem.offset === undefined ? '' : `:${problem.offset}`}: ${problem.message}\n`);
+  return report.problems.length === 0 ? 0 : CANNOT_START;
+}
+
+function refuse(loaded: LoadedConfig): number {
+  for (const problem of loaded.problems) process.stderr.write(`${problem}\n`);
+  return CONFIGURATION;
+}
+
+async function serve(args: readonly string[]): Promise<number> {
+  const loaded = load(args);
+  if (loaded.config === undefined) return refuse(loaded);
+  const log = createLog({ level: loaded.config.logLevel });
+  for (const warning of loaded.warnings) log.warn({ warning }, 'configuration');
+  for (const note of loaded.notes) log.info({ note }, 'configuration');
+
+  const hub = await startHub(loaded.config, log);
+  if (hub.url !== undefined) process.stderr.write(firstSteps(hub.url));
+  return new Promise((resolve) => {
+    let stopping = false;
+    const stop = (signal: string) => {
+      if (stopping) return;
+      stopping = true;
+      log.info({ signal }, 'stopping');
+      resolve(stopped(hub));
+    };
+    process.on('SIGTERM', () => stop('SIGTERM'));
+    process.on('SIGINT', () => stop('SIGINT'));
+    process.on('SIGHUP', () => void hub.reload());
+    const crash = (error: unknown) => {
+      // State after an unexpected error cannot be trusted; the journal makes an immediate end safe.
+      log.fatal({ err: error }, 'BUG: unexpected error; please report it');
+      process.exit(BUG);
+    };
+    process.on('uncaughtException', crash);
+    process.on('unhandledRejection', crash);
+  });
+}
+
+/** What somebody who just started the hub does next; on standard error, as standard output carries the log. */
+function firstSteps(url: string): string {
+  return `
+Sluice is running at ${url}. These three lines in its configuration point a Prometheus here:
+
+remote_write:
+  - url: ${url}/api/v1/write
+remote_read: [{ url: ${url}/api/v1/read, read_recent: true }]
+
+`;
+}
+
+async function stopped(hub: Hub): Promise<number> {
+  await hub.stop();
+  return 0;
+}

@@ -1,0 +1,286 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { Admission, Admit, HttpReply, HttpRoute } from '../base/ports.ts';
+import { SluiceError, isSluiceError } from '../base/errors.ts';
+import type { BodyPool } from './body-pool.ts';
+import type { HttpLimits } from './config.ts';
+import type { Connection } from './connections.ts';
+import { memoryRefused, type MemoryBudget } from './memory-budget.ts';
+import { OpenRequest } from './open-request.ts';
+import { readBody } from './read-body.ts';
+import type { RefusedReason } from './refused.ts';
+import { sendReply } from './send-reply.ts';
+import { internalErrorReply, replyOfError, textReply } from './status.ts';
+
+/** A route as the server keeps it. */
+export interface ServerRoute extends HttpRoute {
+  /** The hub's own answers do not depend on the organisation. */
+  readonly anyOrganisation?: boolean;
+}
+
+/** All routes of one path. */
+export interface Endpoint {
+  /** The pattern: what metrics and logs call it. */
+  readonly path: string;
+  readonly routes: ReadonlyMap<string, ServerRoute>;
+}
+
+/** What all requests of a server share. */
+export interface ExchangeContext {
+  readonly limits: HttpLimits;
+  readonly budget: MemoryBudget;
+  readonly pool: BodyPool;
+  readonly organisations: ReadonlySet<number>;
+  /** The routes there are, in one line. */
+  readonly hint: string;
+  readonly refuse: (reason: RefusedReason) => void;
+  readonly count: (route: string, status: number) => void;
+  readonly logFailure: (error: unknown, route: string) => void;
+  readonly running: Set<OpenRequest>;
+  readonly stopping: () => boolean;
+}
+
+/** One request. `endpoint` is absent when no route has this path. */
+export interface Incoming {
+  readonly request: IncomingMessage;
+  readonly response: ServerResponse;
+  readonly connection: Connection;
+  readonly admit: Admit | undefined;
+  readonly certificate: string | undefined;
+  readonly endpoint: Endpoint | undefined;
+  readonly wildcards: readonly string[];
+}
+
+const DEFAULT_BODY_LIMIT = 1 << 20;
+
+/**
+ * Handles one request from its headers to the end of its reply. The order of the rules: route and method, credentials, the route's own check,
+ * organisation, length, memory, body, handler. Nothing of the body is read before memory is granted for it.
+ */
+export async function runExchange(context: ExchangeContext, incoming: Incoming): Promise<void> {
+  const exchange = new Exchange(context, incoming);
+  try {
+    await exchange.run();
+  } finally {
+    exchange.end();
+  }
+}
+
+class Exchange {
+  readonly #context: ExchangeContext;
+  readonly #incoming: Incoming;
+  readonly #open: OpenRequest;
+  readonly #hasBody: boolean;
+  /** Declared length; undefined for a chunked body. */
+  readonly #length: number | undefined;
+  #bodyState: 'no' | 'coming' | 'held';
+  #gone = false;
+  #granted = 0;
+
+  constructor(context: ExchangeContext, incoming: Incoming) {
+    this.#context = context;
+    this.#incoming = incoming;
+    this.#open = new OpenRequest(incoming.request, incoming.wildcards);
+    const { headers } = incoming.request;
+    const chunked = headers['transfer-encoding'] !== undefined;
+    this.#length = chunked ? undefined : Number(headers['content-length'] ?? 0);
+    this.#hasBody = this.#length !== 0;
+    const holds = headers.expect !== undefined && incoming.request.httpVersionMinor > 0;
+    this.#bodyState = !this.#hasBody ? 'no' : holds ? 'held' : 'coming';
+    context.running.add(this.#open);
+    const { response } = incoming;
+    response.once('close', () => {
+      if (response.writableFinished) return;
+      this.#gone = true;
+      this.#open.abort(new SluiceError('cancelled', 'the client went away'));
+    });
+    // A write after the client has gone says so here, too; 'close' has told it already.
+    response.on('error', () => undefined);
+  }
+
+  async run(): Promise<void> {
+    const { endpoint, request } = this.#incoming;
+    const route = endpoint?.routes.get(request.method === 'HEAD' ? 'GET' : (request.method ?? ''));
+    let reply: HttpReply | undefined;
+    try {
+      reply = route === undefined ? this.#noRoute() : ((await this.#judge(route)) ?? (await this.#withBody(route)));
+    } catch (error) {
+      reply = this.#failed(error);
+    }
+    if (this.#gone || reply === undefined) {
+      this.#count(499);
+      return;
+    }
+    await this.#send(reply);
+  }
+
+  end(): void {
+    const { connection } = this.#incoming;
+    this.#context.running.delete(this.#open);
+    this.#context.budget.give(this.#granted);
+    connection.leave();
+  }
+
+  #noRoute(): HttpReply {
+    const { endpoint } = this.#incoming;
+    const { hint } = this.#context;
+    if (endpoint === undefined) {
+      const path = this.#open.path.slice(0, 200);
+      return this.#refused('not_found', new SluiceError('not_found', `there is no route ${path}; there are: ${hint}`));
+    }
+    const allow = [...endpoint.routes.keys()].flatMap((method) => (method === 'GET' ? ['GET', 'HEAD'] : [method]));
+    const message = `expected ${allow.join(' or ')} for ${endpoint.path}; got ${this.#open.method}`;
+    return this.#refused('method', new SluiceError('method_not_allowed', message), { allow: allow.join(', ') });
+  }
+
+  /** Everything that can be said by the headers alone. */
+  async #judge(route: ServerRoute): Promise<HttpReply | undefined> {
+    if (this.#context.stopping()) {
+      return this.#refused('stopping', new SluiceError('stopping', 'the hub is stopping and takes no more requests'));
+    }
+    const { admit, certificate } = this.#incoming;
+    if (admit !== undefined && route.scope !== 'open') {
+      const { authorization } = this.#open.headers;
+      let verdict = admit({ authorization, certificate }, route.scope);
+      if (verdict instanceof Promise) {
+        try {
+          verdict = await verdict;
+        } catch (error) {
+          if (isSluiceError(error, 'too_many_requests')) return this.#refused('attempts', error);
+          throw error;
+        }
+      }
+      const refusal = this.#notAdmitted(verdict, route);
+      if (refusal !== undefined) return refusal;
+    }
+    const answer = route.check?.(this.#open.headers);
+    if (answer !== undefined) {
+      this.#context.refuse('check');
+      return answer;
+    }
+    return this.#wrongOrganisation(route) ?? this.#tooLong(route);
+  }
+
+  #notAdmitted(verdict: Admission, route: ServerRoute): HttpReply | undefined {
+    if (verdict.kind === 'unauthorized') {
+      const error = new SluiceError('unauthorized', 'expected credentials that this hub knows; got none or wrong ones');
+      return this.#refused('unauthorized', error, { 'www-authenticate': verdict.challenge });
+    }
+    if (verdict.kind === 'forbidden') {
+      const message = `expected credentials with the scope ${route.scope}; ${verdict.name} does not have it`;
+      return this.#refused('forbidden', new SluiceError('forbidden', message));
+    }
+    return undefined;
+  }
+
+  #wrongOrganisation(route: ServerRoute): HttpReply | undefined {
+    if (route.anyOrganisation === true) return undefined;
+    const header = this.#open.headers['x-org-id'];
+    const org = header === undefined ? 1 : /^\d{1,5}$/.test(header) ? Number(header) : Number.NaN;
+    if (this.#context.organisations.has(org)) {
+      this.#open.org = org;
+      return undefined;
+    }
+    const got = header === undefined ? 'none, which means 1' : JSON.stringify(header.slice(0, 40));
+    const message = `expected X-Org-Id to be one of the configured organisations; got ${got}`;
+    return this.#refused('organisation', new SluiceError('bad_request', message));
+  }
+
+  #tooLong(route: ServerRoute): HttpReply | undefined {
+    const limit = route.bodyLimit ?? DEFAULT_BODY_LIMIT;
+    if (this.#length === undefined || this.#length <= limit) return undefined;
+    return this.#overLimit(limit, `${this.#length}`);
+  }
+
+  #overLimit(limit: number, got: string): HttpReply {
+    const message = `expected a body of at most ${limit} bytes; got ${got}`;
+    return this.#refused('body_size', new SluiceError('too_large', message));
+  }
+
+  /** Memory, body, handler. Undefined when the client went away. */
+  async #withBody(route: ServerRoute): Promise<HttpReply | undefined> {
+    const { budget } = this.#context;
+    const limit = route.bodyLimit ?? DEFAULT_BODY_LIMIT;
+    const memory = route.memory ?? 0;
+    const charge = budget.charge(memory + (this.#hasBody ? (this.#length ?? limit) : 0));
+    if (!budget.tryTake(charge) && !(await budget.take(charge, this.#open.signal))) {
+      return this.#gone ? undefined : this.#refused('memory', memoryRefused());
+    }
+    this.#granted = charge;
+    if (!this.#hasBody) return route.handle(this.#open);
+
+    const { request, response, connection } = this.#incoming;
+    if (this.#bodyState === 'held') {
+      response.writeContinue();
+      this.#bodyState = 'coming';
+    }
+    const { pool, limits } = this.#context;
+    const length = this.#length;
+    const outcome = await readBody({ request, connection, length, limit, timeoutMs: limits.bodyTimeoutMs, pool });
+    switch (outcome.kind) {
+      case 'gone':
+        this.#gone = true;
+        this.#context.refuse('gone');
+        return undefined;
+      case 'too_large':
+        return this.#overLimit(limit, 'more');
+      case 'slow':
+        this.#context.refuse('slow_body');
+        return textReply(408, `expected the body within ${limits.bodyTimeoutMs} ms or at 16 KiB/s; it came too slowly`);
+      case 'complete':
+        break;
+    }
+    this.#bodyState = 'no';
+    this.#open.body = outcome.body;
+    if (length === undefined) this.#shrink(budget.charge(memory + outcome.body.length));
+    try {
+      return await route.handle(this.#open);
+    } finally {
+      outcome.release();
+    }
+  }
+
+  /** A chunked body was charged as the largest possible one until its length was known. */
+  #shrink(charge: number): void {
+    if (charge >= this.#granted) return;
+    this.#context.budget.give(this.#granted - charge);
+    this.#granted = charge;
+  }
+
+  async #send(reply: HttpReply): Promise<void> {
+    const { request, response, connection } = this.#incoming;
+    const options = {
+      request,
+      response,
+      unread: this.#bodyState,
+      lastOne: this.#context.stopping(),
+      timeoutMs: this.#context.limits.replyTimeoutMs,
+      onSlowReader: () => this.#context.refuse('slow_reader'),
+      onLinger: () => connection.lingers(),
+    };
+    try {
+      await sendReply({ ...options, reply });
+      this.#count(this.#gone ? 499 : reply.status);
+    } catch (error) {
+      const instead = this.#failed(error);
+      this.#count(this.#gone ? 499 : instead.status);
+      if (!response.headersSent && !this.#gone) await sendReply({ ...options, reply: instead });
+      else response.destroy();
+    }
+  }
+
+  #failed(error: unknown): HttpReply {
+    if (isSluiceError(error)) return replyOfError(error);
+    // Whatever a handler throws once its client has gone is a consequence of that.
+    if (!this.#gone) this.#context.logFailure(error, this.#incoming.endpoint?.path ?? 'other');
+    return internalErrorReply();
+  }
+
+  #refused(reason: RefusedReason, error: SluiceError, headers?: Readonly<Record<string, string>>): HttpReply {
+    this.#context.refuse(reason);
+    return replyOfError(error, headers);
+  }
+
+  #count(status: number): void {
+    this.#context.count(this.#incoming.endpoint?.path ?? 'other', status);
+  }
+}

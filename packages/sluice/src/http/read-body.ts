@@ -1,0 +1,101 @@
+import type { IncomingMessage } from 'node:http';
+import type { BodyPool } from './body-pool.ts';
+import type { Connection } from './connections.ts';
+
+/** Bytes per second below which a body that takes longer than its timeout is given up. */
+const LEAST_RATE = 16 * 1024;
+
+export type BodyOutcome =
+  /** `release` once nothing reads the body any more. */
+  | { readonly kind: 'complete'; readonly body: Buffer; readonly release: () => void }
+  /** More came than the limit; the rest is unread. */
+  | { readonly kind: 'too_large' }
+  /** It came too slowly; the rest is unread. */
+  | { readonly kind: 'slow' }
+  /** The client went away in the middle. */
+  | { readonly kind: 'gone' };
+
+export interface ReadBodyOptions {
+  readonly request: IncomingMessage;
+  readonly connection: Connection;
+  /** From Content-Length, within the limit; undefined for a chunked body. */
+  readonly length: number | undefined;
+  readonly limit: number;
+  readonly timeoutMs: number;
+  readonly pool: BodyPool;
+}
+
+const EMPTY: Buffer = Buffer.alloc(0);
+
+/**
+ * Reads a body into one buffer. With a Content-Length that is a buffer of the right size, or the socket's own when everything came at once;
+ * a chunked body is copied into buffers that double, so that many small chunks cost no more than a few large ones.
+ * Memory is only taken once bytes arrive.
+ */
+export function readBody(options: ReadBodyOptions): Promise<BodyOutcome> {
+  const { request, connection, length, limit, timeoutMs, pool } = options;
+  const { promise, resolve } = Promise.withResolvers<BodyOutcome>();
+  const startedAt = performance.now();
+  let target = EMPTY;
+  let pooled: Buffer | undefined;
+  let received = 0;
+  let single: Buffer | undefined;
+
+  const settle = (outcome: BodyOutcome) => {
+    connection.watch = undefined;
+    request.removeListener('data', onData);
+    request.removeListener('end', onEnd);
+    request.removeListener('close', onGone);
+    if (outcome.kind !== 'complete') {
+      request.pause();
+      if (pooled !== undefined) pool.give(pooled);
+    }
+    resolve(outcome);
+  };
+  const reserve = (size: number) => {
+    const larger = length === undefined || size >= 1 << 16 ? pool.take(size) : Buffer.allocUnsafe(size);
+    target.copy(larger, 0, 0, received);
+    if (pooled !== undefined) pool.give(pooled);
+    pooled = length === undefined || size >= 1 << 16 ? larger : undefined;
+    target = larger;
+  };
+  const onData = (chunk: Buffer) => {
+    const end = received + chunk.length;
+    if (end > limit) return settle({ kind: 'too_large' });
+    if (length === chunk.length) {
+      single = chunk;
+    } else {
+      if (end > target.length) reserve(length ?? Math.min(Math.max(end, target.length * 2), Math.max(limit, end)));
+      chunk.copy(target, received);
+      freeNow(chunk);
+    }
+    received = end;
+  };
+  const onEnd = () => {
+    const release = () => {
+      if (single !== undefined) freeNow(single);
+      if (pooled !== undefined) pool.give(pooled);
+    };
+    settle({ kind: 'complete', body: single ?? target.subarray(0, received), release });
+  };
+  const onGone = () => settle({ kind: 'gone' });
+
+  connection.watch = (now) => {
+    const elapsed = now - startedAt;
+    if (elapsed >= timeoutMs && received < (elapsed / 1000) * LEAST_RATE) settle({ kind: 'slow' });
+  };
+  request.on('data', onData);
+  request.on('end', onEnd);
+  request.on('close', onGone);
+  return promise;
+}
+
+/**
+ * Returns the memory of a chunk to the allocator at once. Node gives every read a buffer of its own, up to 64 KiB; left to the garbage collector they
+ * count as memory pressure, and a full collection runs for every 30 MB received, which costs more than all the rest of reading.
+ */
+function freeNow(chunk: Buffer): void {
+  const { buffer } = chunk;
+  // A slice of something larger may have other readers.
+  if (buffer instanceof ArrayBuffer && buffer.byteLength === chunk.length && chunk.length > 4096) buffer.transfer(0);
+}

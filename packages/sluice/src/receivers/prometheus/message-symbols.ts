@@ -1,0 +1,94 @@
+import type { LinearMemory } from '../../base/linear-memory.ts';
+import type { ActiveSeries, MessageSymbols } from '../../base/ports.ts';
+import type { SampleStage } from '../../base/sample-stage.ts';
+import { WordTable } from '../../base/word-table.ts';
+
+/** `number(ref)`: the symbol is not interned, so no known series has it. */
+export const NOT_INTERNED = 0xffffffff;
+
+/** The symbol table of a 2.0 message. Which interned symbol a reference means is found out when it is first used. */
+export class SymbolReferences implements MessageSymbols {
+  count = 0;
+  readonly #stage: SampleStage;
+  /** Start and end by reference. */
+  readonly #ranges: WordTable;
+  /** Interned number by reference; 0 = not asked yet. */
+  readonly #numbers: WordTable;
+  /** Hash of the text by reference; 0 = not computed yet. */
+  #hashes: Uint32Array = new Uint32Array(1024);
+
+  constructor(stage: SampleStage) {
+    this.#stage = stage;
+    this.#ranges = new WordTable(stage.memory, 2);
+    this.#numbers = new WordTable(stage.memory, 1);
+  }
+
+  get ranges(): Uint32Array {
+    return this.#ranges.words;
+  }
+
+  get numbers(): Uint32Array {
+    return this.#numbers.words;
+  }
+
+  /** Start and end of a symbol in the memory. */
+  range(ref: number): [start: number, end: number] {
+    return [this.ranges[ref * 2]!, this.ranges[ref * 2 + 1]!];
+  }
+
+  isEmpty(ref: number): boolean {
+    return this.ranges[ref * 2] === this.ranges[ref * 2 + 1];
+  }
+
+  clear(): void {
+    this.#numbers.words.fill(0, 0, this.count);
+    this.#hashes.fill(0, 0, Math.min(this.count, this.#hashes.length));
+    this.count = 0;
+  }
+
+  /** False when memory is exhausted. */
+  push(start: number, end: number): boolean {
+    const ref = this.count;
+    if (!this.#ranges.reserve(ref) || !this.#numbers.reserve(ref)) return false;
+    this.#ranges.words[ref * 2] = start;
+    this.#ranges.words[ref * 2 + 1] = end;
+    this.count++;
+    return true;
+  }
+
+  /** All symbols are there: lets the stage know. */
+  finish(): void {
+    this.#stage.setSymbols(this.count, this.#numbers.address, this.#ranges.address);
+  }
+
+  /** Finds out which interned symbol `ref` (below `count`) means, or NOT_INTERNED. */
+  resolve(ref: number, series: ActiveSeries): number {
+    const found = series.symbol(...this.range(ref));
+    const number = found === 0 ? NOT_INTERNED : found;
+    this.#numbers.words[ref] = number;
+    return number;
+  }
+
+  /** The symbol may be interned by now: ask again. */
+  forget(ref: number): void {
+    this.#numbers.words[ref] = 0;
+  }
+
+  /** FNV-1a of the text, never 0: tells texts apart where a mistake does no harm. */
+  hash(ref: number, memory: LinearMemory): number {
+    if (ref >= this.#hashes.length) {
+      const grown = new Uint32Array(Math.ceil(this.count * 1.5));
+      grown.set(this.#hashes);
+      this.#hashes = grown;
+    }
+    let hash = this.#hashes[ref]!;
+    if (hash === 0) {
+      hash = 0x811c9dc5;
+      const end = this.ranges[ref * 2 + 1]!;
+      for (let at = this.ranges[ref * 2]!; at < end; at++) hash = Math.imul(hash ^ memory.bytes[at]!, 0x01000193);
+      hash = hash >>> 0 || 1;
+      this.#hashes[ref] = hash;
+    }
+    return hash;
+  }
+}

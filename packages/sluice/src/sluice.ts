@@ -1,0 +1,153 @@
+/** The rooms of the hub, built in order and wired to each other. Start order and, mirrored, stop order stand on this one screen. */
+import { join } from 'node:path';
+import { WRITE_REQUEST } from 'promwrite/wire';
+import { bug, errorText, SluiceError } from './base/errors.ts';
+import { LinearMemory } from './base/linear-memory.ts';
+import type { ActiveSeries, Readiness } from './base/ports.ts';
+import { VERSION } from './base/version.ts';
+import { findDataSource } from './catalog/catalog.ts';
+import type { SluiceConfig } from './config/schema.ts';
+import { toHttpLimits } from './http/config.ts';
+import { guardListeners } from './http/guarded-listeners.ts';
+import { startHttp, type HttpServer } from './http/server.ts';
+import { openJournal } from './journal/journal.ts';
+import { lockDataDirectory } from './journal/lock.ts';
+import { toJournalOptions } from './journal/config.ts';
+import { toReadLimits } from './query/config.ts';
+import { createLabelsApi } from './query/labels/labels-api.ts';
+import { createRemoteRead } from './query/remote-read/remote-read.ts';
+import { toRemoteWriteLimits } from './receivers/prometheus/config.ts';
+import { createRemoteWrite } from './receivers/prometheus/write.ts';
+import { startSelfTelemetry } from './receivers/self/self-telemetry.ts';
+import { openSeries, type SeriesStore } from './series/open-series.ts';
+import { startLoader } from './storage/loader.ts';
+import { openStorage } from './storage/open.ts';
+import { retentionMs } from './storage/retention.ts';
+import type { Log } from './telemetry/log.ts';
+import { createMetrics } from './telemetry/metrics.ts';
+
+export interface Hub {
+  /** Where the main listener listens (`http://127.0.0.1:20416`), if it is on. */
+  readonly url: string | undefined;
+  /** Reads password and certificate files again. */
+  reload(): Promise<void>;
+  /** Ends the intake, lets what runs finish until the deadline, saves everything. */
+  stop(): Promise<void>;
+}
+
+const STOP_DEADLINE_MS = 30_000;
+const SELF_TELEMETRY_MS = 15_000;
+
+/** Starts every room; throws SluiceError (`data_dir_locked`, `listen_failed`, `format_too_new`, ...) with everything closed again. */
+export async function startHub(config: SluiceConfig, log: Log): Promise<Hub> {
+  const metrics = createMetrics();
+  metrics.collectProcessMetrics();
+  metrics.buildInfo.set({ version: VERSION, node: process.version }, 1);
+  const started: (() => Promise<unknown> | void)[] = [];
+  const stopAll = async () => {
+    for (const stop of started.splice(0).toReversed()) {
+      await Promise.resolve(stop()).catch((error: unknown) => log.error({ cause: errorText(error) }, 'a part did not stop cleanly'));
+    }
+  };
+  const { dataDir, organisations } = config;
+  try {
+    const lock = await lockDataDirectory(dataDir);
+    started.push(() => lock.release());
+
+    const memory = new LinearMemory();
+    const series = new Map<number, SeriesStore>();
+    for (const org of organisations) {
+      const dir = join(dataDir, 'state', 'series');
+      series.set(org, await openSeries({ dir, org, limit: config.limits.series, memory, settleMs: config.journal['sync-interval'] + 4_000, metrics, log }));
+    }
+    // Closed after the journal: what the journal has synced by then is kept as announced.
+    started.push(async () => {
+      for (const store of series.values()) await store.close();
+    });
+
+    const storage = openStorage({ config: config.storage, dataDir, organisations, fsync: config.journal.sync === 'always', log, metrics });
+    started.push(() => storage.close());
+
+    const journal = await openJournal({ dataDir, ...toJournalOptions(config.journal), metrics, log });
+    const loader = startLoader({ journal: journal.storage, journalUuid: journal.uuid, target: storage.target, organisations, log, metrics });
+    started.push(async () => {
+      await journal.close();
+      await loader.stop(STOP_DEADLINE_MS);
+    });
+    storage.onOpen(() => {
+      loader.nudge();
+      void identify(series, storage.identity, log);
+    });
+
+    const remoteWrite = createRemoteWrite({
+      append: journal.append,
+      series: (org): ActiveSeries => series.get(org)?.series ?? bug(`no series for organisation ${org}`),
+      memory,
+      acceptWindow: (table) => {
+        const source = findDataSource(table) ?? bug(`no data source ${table}`);
+        const behindMs = retentionMs(source, config.storage.retention);
+        return behindMs === undefined ? { behindMs: Infinity, aheadMs: Infinity } : { behindMs, aheadMs: source.acceptAheadMs };
+      },
+      limits: toRemoteWriteLimits(config.limits),
+      metrics,
+      log,
+    });
+    const reading = { store: storage.store, limits: toReadLimits(config.limits), metrics, log };
+    const routes = [...remoteWrite.routes, ...createRemoteRead(reading), ...createLabelsApi(reading)];
+    const readiness = (): Readiness[] => [storage.ready(), loader.state()];
+
+    const { http: main, integration } = config.listen;
+    const guarded = await guardListeners({ listen: { http: main, integration }, auth: config.auth, tls: config.tls, log });
+    started.push(() => guarded.close());
+    const http = await startHttp({ listeners: guarded.listeners, routes, limits: toHttpLimits(config.limits), readiness, organisations, metrics, log });
+    started.push(() => http.stop(STOP_DEADLINE_MS));
+
+    const own = organisations[0] ?? bug('no organisation');
+    const self = startSelfTelemetry({
+      metrics,
+      log,
+      instance: instanceOf(http),
+      intervalMs: SELF_TELEMETRY_MS,
+      write: async (message) => {
+        const reply = await remoteWrite.write(WRITE_REQUEST, message, own);
+        if (reply.status >= 300) throw new SluiceError('journal_failed', `cannot write: answered ${reply.status}`);
+      },
+    });
+    started.push(() => self.stop());
+
+    announce(http, log);
+    return {
+      url: http.addresses.find((address) => address.listener === 'http')?.url,
+      stop: stopAll,
+      async reload() {
+        const outcome = (await guarded.reload()) ? 'reloaded' : 'refused';
+        metrics.configReloads.inc({ outcome });
+        log.info({ outcome }, 'credentials and certificates read again');
+      },
+    };
+  } catch (error) {
+    await stopAll();
+    throw error;
+  }
+}
+
+/** Tells each dictionary which database its announcements go to: into another one everything is announced anew. */
+async function identify(series: ReadonlyMap<number, SeriesStore>, identity: (org: number) => Promise<string>, log: Log): Promise<void> {
+  try {
+    for (const [org, store] of series) await store.useStorage(await identity(org));
+  } catch (error) {
+    log.warn({ cause: errorText(error) }, 'cannot tell which database this is; tried again when it is opened next');
+  }
+}
+
+function instanceOf(http: HttpServer): string {
+  const address = http.addresses[0];
+  return address === undefined ? 'sluice' : new URL(address.url).host;
+}
+
+/** One line with every address. */
+function announce(http: HttpServer, log: Log): void {
+  const addresses: Record<string, string[]> = { http: [], integration: [] };
+  for (const { listener, url } of http.addresses) (addresses[listener] ??= []).push(url);
+  log.info(addresses, 'listening');
+}

@@ -1,0 +1,76 @@
+import { z } from 'zod';
+import { bytesSchema, durationSchema, filePath, secretFile } from '../base/config-schema.ts';
+import { dataSources } from '../catalog/catalog.ts';
+import type { Retention } from './retention.ts';
+
+const ids = dataSources.map((source) => source.id);
+
+const retention = z
+  .union([z.enum(['default', 'forever']), z.partialRecord(z.enum(ids), durationSchema)], {
+    error: 'expected default, forever, or a time per table such as {prometheus.samples: 30d}',
+  })
+  .transform((value): Retention => {
+    if (typeof value === 'string') return value;
+    return new Map(Object.entries(value).flatMap(([id, ms]) => (ms === undefined ? [] : [[id, ms] as const])));
+  })
+  .meta({ format: 'default | forever | {table: duration}' });
+
+const url = z
+  .string()
+  .refine((text) => URL.canParse(text) && /^https?:$/.test(new URL(text).protocol), {
+    error: 'expected an address such as http://clickhouse-1:8123',
+  })
+  .refine((text) => !URL.canParse(text) || (new URL(text).username === '' && new URL(text).password === ''), {
+    error: 'expected an address without a login; use username and password-file',
+  });
+
+/** The `storage:` section. */
+export const storageConfig = z
+  .strictObject({
+    engine: z.enum(['chdb', 'clickhouse', 'none']).prefault('chdb').meta({
+      description:
+        'chdb = embedded database in the data directory; clickhouse = servers; none = keep nothing, only forward',
+    }),
+    retention: retention.prefault('default').meta({
+      description: "How long rows are kept: default = each table's own time, forever, or a time per table",
+    }),
+    'max-memory': bytesSchema.prefault('400MiB').meta({
+      description: 'Memory that the embedded database may take for data; about 200 MB of its program file come on top',
+    }),
+    urls: z.array(url).prefault([]).meta({
+      description: 'HTTP addresses of the ClickHouse servers; several need cluster',
+    }),
+    username: z.string().optional().meta({ description: 'ClickHouse user' }),
+    'password-file': secretFile.optional().meta({ description: "File with the user's password" }),
+    cluster: z.string().min(1).optional().meta({
+      description: 'Name of the cluster in the servers own configuration: tables become replicated and distributed',
+    }),
+    tls: z
+      .strictObject({
+        'ca-file': filePath.optional().meta({ description: 'Certificates that sign the servers, PEM' }),
+        'cert-file': filePath.optional().meta({ description: 'Our certificate, PEM' }),
+        'key-file': filePath.optional().meta({ description: 'Its key, PEM' }),
+      })
+      .optional()
+      .meta({ description: 'For https addresses' }),
+  })
+  .superRefine((value, context) => {
+    const complain = (path: string[], message: string) => context.addIssue({ code: 'custom', path, message });
+    if (value.engine === 'clickhouse' && value.urls.length === 0)
+      complain(['urls'], 'expected at least one address for engine: clickhouse');
+    if (value.engine !== 'clickhouse' && value.urls.length > 0)
+      complain(['urls'], `addresses have no effect with engine: ${value.engine}; set engine: clickhouse`);
+    if (value.urls.length > 1 && value.cluster === undefined) {
+      complain(['cluster'], 'several servers hold one set of tables only as a cluster; name it, or give one address');
+    }
+    const { tls } = value;
+    if ((tls?.['cert-file'] === undefined) !== (tls?.['key-file'] === undefined)) {
+      complain(['tls'], 'cert-file and key-file belong together');
+    }
+    if (tls?.['cert-file'] !== undefined && tls['ca-file'] === undefined)
+      complain(['tls', 'ca-file'], 'a client certificate needs ca-file as well');
+  })
+  .prefault({})
+  .meta({ description: 'Where rows are kept' });
+
+export type StorageConfig = z.output<typeof storageConfig>;

@@ -1,0 +1,72 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { array, assert as check, asyncProperty, integer } from 'fast-check';
+import { MemoryBudget } from '../../../src/http/memory-budget.ts';
+
+const never = new AbortController().signal;
+
+test('grants up to the limit, then in order of arrival', async () => {
+  const changes: number[] = [];
+  const budget = new MemoryBudget({ limit: 100, onChange: (granted) => changes.push(granted) });
+  assert.equal(budget.tryTake(60), true);
+  assert.equal(budget.tryTake(60), false);
+  const order: string[] = [];
+  const first = budget.take(60, never).then((granted) => granted && order.push('first'));
+  const second = budget.take(10, never).then((granted) => granted && order.push('second'));
+  assert.equal(budget.tryTake(1), false, 'nobody overtakes those who wait');
+  budget.give(60);
+  await Promise.all([first, second]);
+  assert.deepEqual(order, ['first', 'second']);
+  assert.deepEqual(changes, [60, 0, 60, 70]);
+});
+
+test('waiting ends after a while, and the next one may fit', async () => {
+  const budget = new MemoryBudget({ limit: 100, waitMs: 30 });
+  budget.tryTake(50);
+  const large = budget.take(80, never);
+  await new Promise((resolve) => setTimeout(resolve, 20));
+  const small = budget.take(40, never);
+  assert.equal(await large, false);
+  assert.equal(await small, true);
+  assert.equal(budget.granted, 90);
+});
+
+test('a full queue refuses at once; so does an aborted request', async () => {
+  const budget = new MemoryBudget({ limit: 10, waiting: 1, waitMs: 10_000 });
+  budget.tryTake(10);
+  const controller = new AbortController();
+  const waiting = budget.take(1, controller.signal);
+  assert.equal(await budget.take(1, never), false);
+  controller.abort();
+  assert.equal(await waiting, false);
+  assert.equal(await budget.take(1, controller.signal), false);
+});
+
+test('a request larger than the whole limit runs alone', () => {
+  const budget = new MemoryBudget({ limit: 100 });
+  const charge = budget.charge(1000);
+  assert.equal(budget.tryTake(charge), true);
+  assert.equal(budget.tryTake(1), false);
+  assert.equal(budget.tryTake(0), true, 'what needs nothing needs no leave');
+  budget.give(charge);
+  assert.equal(budget.granted, 0);
+});
+
+test('never grants more than the limit and loses nothing', async () => {
+  await check(
+    asyncProperty(array(integer({ min: 1, max: 120 }), { maxLength: 60 }), async (sizes) => {
+      const budget = new MemoryBudget({ limit: 100, waitMs: 5000, waiting: 1000 });
+      await Promise.all(
+        sizes.map(async (size) => {
+          const charge = budget.charge(size);
+          assert.ok(budget.tryTake(charge) || (await budget.take(charge, never)));
+          assert.ok(budget.granted <= 100);
+          await Promise.resolve();
+          budget.give(charge);
+        }),
+      );
+      assert.equal(budget.granted, 0);
+    }),
+    { numRuns: 50 },
+  );
+});
