@@ -433,18 +433,20 @@ function confirm(accepted: Accepted, encoded: Encoded, attempts: number): { stat
 
 function encodedByCaller(bytes: Uint8Array, message: ProtobufMessage): Encoded {
   if (message !== WRITE_REQUEST && message !== REQUEST_V2) {
-    throw new TypeError(`cannot write: expected message ${WRITE_REQUEST} or ${REQUEST_V2}; got ${String(message)}`);
+    throw new TypeError(
+      'cannot write: expected message prometheus.WriteRequest or io.prometheus.write.v2.Request; got another',
+    );
   }
   return { body: compressBlock(bytes), message, sent: undefined, dropped: NOTHING_DROPPED };
 }
 
 /** Brings the forms that `write` accepts into one. */
-export function asRequest(data: TimeSeries | readonly TimeSeries[] | WriteRequest): WriteRequest {
+function asRequest(data: TimeSeries | readonly TimeSeries[] | WriteRequest): WriteRequest {
   if (Array.isArray(data)) return { timeseries: data as readonly TimeSeries[] };
   if (typeof data !== 'object' || data === null) {
     throw new TypeError('cannot write: expected a series, a list of series, or { timeseries, metadata }; got neither');
   }
-  if ('labels' in data) return { timeseries: [data as TimeSeries] };
+  if ('labels' in data) return { timeseries: [data] };
   const request = data as WriteRequest;
   if (request.timeseries === undefined && request.metadata === undefined) {
     throw new TypeError('cannot write: expected a series with labels, or { timeseries, metadata }; got neither key');

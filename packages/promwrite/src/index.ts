@@ -20,7 +20,7 @@ export { createQueue, WriteQueue } from './queue.ts';
 export type { Overflow, QueueOptions } from './queue.ts';
 export type { DropCounts, DropReason, QueueCounters } from './queue-counters.ts';
 export { fromRegistry } from './registry.ts';
-export type { MetricsRegistry, RegistryMetric, RegistryOptions, RegistryValue } from './registry.ts';
+export type { MetricsRegistry, RegistryContents, RegistryMetric, RegistryOptions, RegistryValue } from './registry.ts';
 export type { RetryOptions, RetryPolicy } from './retry.ts';
 export type { SendOutcome } from './send-outcome.ts';
 export type { FetchFunction, FetchInit, FetchResponse } from './transport.ts';

@@ -235,5 +235,5 @@ export function checkNumber(option: string, value: number, least: number): numbe
 /** Checks an option with a few possible values. */
 export function oneOf<Value extends string>(option: string, value: Value, allowed: readonly Value[]): Value {
   if (allowed.includes(value)) return value;
-  throw new TypeError(`cannot use option ${option}: expected ${allowed.join(' or ')}; got ${String(value)}`);
+  throw new TypeError(`cannot use option ${option}: expected ${allowed.join(' or ')}; got ${value}`);
 }

@@ -33,7 +33,11 @@ export function makeEntries(series: NormalSeries, largest: number, nextSequence:
   const { samples, histograms, exemplars } = series;
   const total = samples.length + histograms.length + exemplars.length;
   for (let start = 0; start < total; start += largest) {
-    const piece = (list: number): [number, number] => [Math.max(0, start - list), Math.max(0, start + largest - list)];
+    // Where this piece lies in a list that begins at the given place among all points.
+    const piece = (begin: number): [number, number] => [
+      Math.max(0, start - begin),
+      Math.max(0, start + largest - begin),
+    ];
     const afterSamples = samples.length;
     const afterHistograms = afterSamples + histograms.length;
     entries.push({
@@ -55,8 +59,8 @@ export function makeEntries(series: NormalSeries, largest: number, nextSequence:
 
 /** Removes points older than `oldest` (milliseconds since 1970); entries left without points vanish. */
 export function withoutOld(entries: readonly QueueEntry[], oldest: number): QueueEntry[] {
+  const isRecent = (point: { readonly timestamp: number | bigint }): boolean => point.timestamp >= oldest;
   return entries.flatMap((entry) => {
-    const isRecent = (point: { readonly timestamp: number | bigint }): boolean => point.timestamp >= oldest;
     const { series } = entry;
     const samples = series.samples.filter(isRecent);
     const histograms = series.histograms.filter(isRecent);

@@ -363,10 +363,10 @@ export class WriteQueue {
    */
   #reshard(): void {
     if (this.#wantedShards === this.#shards.length || this.#shards.some((shard) => shard.sending.length > 0)) return;
-    const entries = this.#shards.flatMap((shard) => shard.takeAll()).sort(bySequence);
+    const entries = this.#shards.flatMap((shard) => shard.takeAll()).toSorted(bySequence);
     const waiters = this.#shards
       .flatMap((shard) => shard.takeWaiters())
-      .sort((left, right) => bySequence(left.entry, right.entry));
+      .toSorted((left, right) => bySequence(left.entry, right.entry));
     for (const shard of this.#shards) clearTimeout(shard.timer);
     this.#shards = Array.from({ length: this.#wantedShards }, () => new Shard());
     for (const entry of entries) this.#shardOf(entry).push(entry);

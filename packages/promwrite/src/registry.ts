@@ -7,7 +7,6 @@ import type {
   MetricType,
   TimeSeries,
   Timestamp,
-  WriteRequest,
 } from './codec/time-series.ts';
 import { toMilliseconds } from './codec/timestamp.ts';
 
@@ -40,6 +39,12 @@ export interface RegistryOptions {
   readonly labels?: Labels | undefined;
 }
 
+/** What a registry holds, in the form of a write request. */
+export interface RegistryContents {
+  readonly timeseries: readonly TimeSeries[];
+  readonly metadata: readonly FamilyMetadata[];
+}
+
 const TYPES: ReadonlySet<string> = new Set<MetricType>(['counter', 'gauge', 'histogram', 'summary']);
 
 /**
@@ -55,7 +60,7 @@ const TYPES: ReadonlySet<string> = new Set<MetricType>(['counter', 'gauge', 'his
 export async function fromRegistry(
   registry: MetricsRegistry,
   options: RegistryOptions = {},
-): Promise<Required<WriteRequest>> {
+): Promise<RegistryContents> {
   const metrics = await registry.getMetricsAsJSON();
   const timestamp = toMilliseconds(options.timestamp ?? Date.now(), () => 'fromRegistry options.timestamp');
   const extra = labelEntries(options.labels ?? {});

@@ -93,7 +93,7 @@ export function parseRetryAfter(header: string | null | undefined, now: number):
 
 /** The oldest of the three HTTP date forms (asctime) names no zone; all of them mean UTC. */
 function withZone(date: string): string {
-  return /GMT$/.test(date) ? date : `${date} GMT`;
+  return date.endsWith('GMT') ? date : `${date} GMT`;
 }
 
 /** Waits; ends early, without an error, when `signal` aborts. */

@@ -42,8 +42,8 @@ export function sanitizeSeries(
 function sanitizeLabels(labels: Labels, scheme: NameValidationScheme): Label[] | undefined {
   const result = new Map<string, string>();
   for (const [name, value] of entries(labels)) {
-    const cleanName = name === METRIC_NAME ? name : cleanLabelName(String(name), scheme);
-    const text = value === undefined || value === null ? '' : String(value).toWellFormed();
+    const cleanName = name === METRIC_NAME ? name : cleanLabelName(name, scheme);
+    const text = toText(value).toWellFormed();
     // An empty value means that the label is absent; of repeated names the first one stays.
     if (cleanName === '' || text === '' || result.has(cleanName)) continue;
     result.set(cleanName, name === METRIC_NAME ? cleanMetricName(text, scheme) : text);
@@ -54,9 +54,15 @@ function sanitizeLabels(labels: Labels, scheme: NameValidationScheme): Label[] |
 
 function entries(labels: unknown): [string, unknown][] {
   if (Array.isArray(labels)) {
-    return (labels as (Partial<Label> | undefined)[]).map((label) => [String(label?.name ?? ''), label?.value]);
+    return (labels as (Partial<Label> | undefined)[]).map((label) => [label?.name ?? '', label?.value]);
   }
   return typeof labels === 'object' && labels !== null ? Object.entries(labels) : [];
+}
+
+/** Text of a label value; what has no sensible one (objects, null) is empty. */
+function toText(value: unknown): string {
+  if (typeof value === 'string') return value;
+  return typeof value === 'number' || typeof value === 'bigint' || typeof value === 'boolean' ? String(value) : '';
 }
 
 function cleanLabelName(name: string, scheme: NameValidationScheme): string {
@@ -107,7 +113,7 @@ function usableExemplar(exemplar: Exemplar): Exemplar | undefined {
   const labels = entries(exemplar.labels).filter((entry) => entry[0] !== '');
   return {
     ...exemplar,
-    labels: labels.map(([name, value]) => ({ name: name.toWellFormed(), value: String(value ?? '').toWellFormed() })),
+    labels: labels.map(([name, value]) => ({ name: name.toWellFormed(), value: toText(value).toWellFormed() })),
   };
 }
 

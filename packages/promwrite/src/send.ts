@@ -203,7 +203,7 @@ async function judge(
   }
   const retryAfter = parseRetryAfter(response.headers.get('retry-after'), Date.now());
   const body = await readBody(response, endpoint.maxErrorBodyBytes);
-  const shown = body.replace(/[\u0000-\u001f\u007f-\u009f]+/g, ' ').trim();
+  const shown = body.replace(/\p{Cc}+/gu, ' ').trim();
   throw new WriteError(
     `cannot write to ${where}: expected status 2xx; got ${status}${shown === '' ? '' : `: ${shown}`}`,
     {

@@ -74,11 +74,22 @@ function noise(seed: number): number {
 }
 
 export function createLoad(options: LoadOptions): Load {
-  const bodies: Buffer[] = [];
   const groups = Math.ceil(options.series / options.seriesPerRequest);
-  const encode = options.message === 'prometheus.WriteRequest' ? createV1(options) : createV2(options);
+  const create = options.message === 'prometheus.WriteRequest' ? templateV1 : templateV2;
+  const templates = Array.from({ length: groups }, (_, group) => {
+    const first = group * options.seriesPerRequest;
+    return create(first, Math.min(options.series, first + options.seriesPerRequest), options.labels);
+  });
+  const bodies: Buffer[] = [];
   for (let scrape = 0; scrape < options.scrapes; scrape++) {
-    for (let group = 0; group < groups; group++) bodies.push(compressSync(encode(group, scrape)) as Buffer);
+    const time = varint(options.startMs + scrape * options.stepMs);
+    for (const { message, first, samples } of templates) {
+      for (const [index, at] of samples.entries()) {
+        message.writeDoubleLE(valueOf(first + index, scrape), at + 1);
+        message.set(time, at + 10);
+      }
+      bodies.push(compressSync(message) as Buffer);
+    }
   }
   return {
     message: options.message,
@@ -89,62 +100,56 @@ export function createLoad(options: LoadOptions): Load {
   };
 }
 
-type Encode = (group: number, scrape: number) => Buffer;
+/** A message of which only values and times change from scrape to scrape: times of this century take 6 bytes as a varint. */
+interface Template {
+  readonly message: Buffer;
+  readonly first: number;
+  /** Where each Sample message begins. */
+  readonly samples: readonly number[];
+}
+
+const sample = Buffer.from([0x09, 0, 0, 0, 0, 0, 0, 0, 0, 0x10, 0, 0, 0, 0, 0, 0]);
 
 /** WriteRequest: 1 TimeSeries { 1 Label { 1 name, 2 value }, 2 Sample { 1 value, 2 timestamp } }. */
-function createV1(options: LoadOptions): Encode {
-  const labels = Array.from({ length: options.series }, (_, index) =>
-    Buffer.concat(
-      labelsOf(index, options.labels).map(([name, value]) => {
-        const inner = Buffer.concat([field(1, name), field(2, value)]);
-        return Buffer.concat([Buffer.from([0x0a]), varint(inner.length), inner]);
-      }),
-    ),
-  );
-  return (group, scrape) => {
-    const parts: Buffer[] = [];
-    for (let index = group * options.seriesPerRequest; index < Math.min(options.series, (group + 1) * options.seriesPerRequest); index++) {
-      const sample = sampleMessage(valueOf(index, scrape), options.startMs + scrape * options.stepMs);
-      const body = labels[index]!;
-      parts.push(Buffer.from([0x0a]), varint(body.length + sample.length + 2), body, Buffer.from([0x12, sample.length]), sample);
-    }
-    return Buffer.concat(parts);
-  };
+function templateV1(first: number, end: number, labelCount: number): Template {
+  const series: Buffer[] = [];
+  for (let index = first; index < end; index++) {
+    const labels = labelsOf(index, labelCount).map(([name, value]) => message(1, Buffer.concat([field(1, name), field(2, value)])));
+    series.push(message(1, Buffer.concat([...labels, message(2, sample)])));
+  }
+  return template(first, [], series, 0);
 }
 
 /** Request: 4 symbols, 5 TimeSeries { 1 labels_refs packed, 2 Sample, 5 Metadata { 1 type } }. */
-function createV2(options: LoadOptions): Encode {
-  return (group, scrape) => {
-    const symbols = new Map<string, number>([['', 0]]);
-    const reference = (text: string) => {
-      let number = symbols.get(text);
-      if (number === undefined) symbols.set(text, (number = symbols.size));
-      return varint(number);
-    };
-    const series: Buffer[] = [];
-    for (let index = group * options.seriesPerRequest; index < Math.min(options.series, (group + 1) * options.seriesPerRequest); index++) {
-      const refs = Buffer.concat(labelsOf(index, options.labels).flatMap(([name, value]) => [reference(name), reference(value)]));
-      const sample = sampleMessage(valueOf(index, scrape), options.startMs + scrape * options.stepMs);
-      const body = Buffer.concat([
-        Buffer.from([0x0a]),
-        varint(refs.length),
-        refs,
-        Buffer.from([0x12, sample.length]),
-        sample,
-        Buffer.from([0x2a, 2, 0x08, 1]),
-      ]);
-      series.push(Buffer.from([0x2a]), varint(body.length), body);
-    }
-    return Buffer.concat([...[...symbols.keys()].map((text) => field(4, text)), ...series]);
+function templateV2(first: number, end: number, labelCount: number): Template {
+  const symbols = new Map<string, number>([['', 0]]);
+  const reference = (text: string) => {
+    let number = symbols.get(text);
+    if (number === undefined) symbols.set(text, (number = symbols.size));
+    return varint(number);
   };
+  const metadata = Buffer.from([0x2a, 2, 0x08, 1]);
+  const series: Buffer[] = [];
+  for (let index = first; index < end; index++) {
+    const refs = Buffer.concat(labelsOf(index, labelCount).flatMap(([name, value]) => [reference(name), reference(value)]));
+    series.push(message(5, Buffer.concat([message(1, refs), message(2, sample), metadata])));
+  }
+  return template(first, [...symbols.keys()].map((text) => field(4, text)), series, metadata.length);
 }
 
-function sampleMessage(value: number, time: number): Buffer {
-  const bytes = Buffer.alloc(10);
-  bytes[0] = 0x09;
-  bytes.writeDoubleLE(value, 1);
-  bytes[9] = 0x10;
-  return Buffer.concat([bytes, varint(time)]);
+/** `behind`: bytes of a series that follow its sample. */
+function template(first: number, head: readonly Buffer[], series: readonly Buffer[], behind: number): Template {
+  const samples: number[] = [];
+  let at = head.reduce((sum, one) => sum + one.length, 0);
+  for (const one of series) {
+    at += one.length;
+    samples.push(at - behind - sample.length);
+  }
+  return { message: Buffer.concat([...head, ...series]), first, samples };
+}
+
+function message(number: number, body: Buffer): Buffer {
+  return Buffer.concat([Buffer.from([(number << 3) | 2]), varint(body.length), body]);
 }
 
 function field(number: number, text: string): Buffer {

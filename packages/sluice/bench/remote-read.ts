@@ -35,7 +35,13 @@ try {
     if (merged) await store.command(sql`OPTIMIZE TABLE prometheus.samples FINAL`);
     for (const [name, matchers] of [
       ['one metric', [['__name__', 'metric_3']]],
-      ['name and label', [['__name__', 'metric_3'], ['job', 'bench']]],
+      [
+        'name and label',
+        [
+          ['__name__', 'metric_3'],
+          ['job', 'bench'],
+        ],
+      ],
       ['one label', [['group', '3']]],
     ] as const) {
       for (const accepted of [1, 0]) {

@@ -30,6 +30,9 @@ const configOptions = {
   set: { type: 'string', multiple: true },
 } as const satisfies ParseArgsOptionsConfig;
 
+/** The command line itself is wrong. */
+class UsageError extends Error {}
+
 process.exitCode = await main(process.argv.slice(2)).catch((error: unknown) => {
   if (error instanceof UsageError) {
     process.stderr.write(`sluice: ${error.message}\n\n${usage}`);
@@ -40,8 +43,6 @@ process.exitCode = await main(process.argv.slice(2)).catch((error: unknown) => {
 });
 // Pools of the database and sockets of peers that never answer must not hold up an end that has been decided.
 process.exit();
-
-class UsageError extends Error {}
 
 async function main(args: readonly string[]): Promise<number> {
   const [command, ...rest] = args[0] === undefined || args[0].startsWith('-') ? ['serve', ...args] : args;

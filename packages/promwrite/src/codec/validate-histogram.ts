@@ -7,11 +7,11 @@ import type { BucketSpan, FloatHistogram, IntegerHistogram, NativeHistogram } fr
 /** Schema of histograms with custom buckets. */
 export const CUSTOM_BUCKETS_SCHEMA = -53;
 /** Coarsest exponential schema. */
-export const LEAST_SCHEMA = -4;
+const LEAST_SCHEMA = -4;
 /** Finest exponential schema. */
-export const GREATEST_SCHEMA = 8;
+const GREATEST_SCHEMA = 8;
 /** Finest schema a receiver may accept by reducing it to {@link GREATEST_SCHEMA}. */
-export const GREATEST_REDUCIBLE_SCHEMA = 52;
+const GREATEST_REDUCIBLE_SCHEMA = 52;
 
 const NO_SPANS: readonly BucketSpan[] = [];
 const NO_NUMBERS: ArrayLike<number> = [];
@@ -123,7 +123,7 @@ function floatCountsProblem(histogram: FloatHistogram): string | undefined {
     ['negative', histogram.negativeCounts],
   ] as const) {
     for (let index = 0; index < (counts?.length ?? 0); index++) {
-      const bucket = counts?.[index]!;
+      const bucket = counts?.[index] ?? 0;
       if (bucket < 0) return `expected bucket counts that are not negative; got ${bucket} in ${side} bucket ${index}`;
     }
   }

@@ -117,12 +117,12 @@ class WriteRequestEncoder {
     for (const [at, exemplar] of (series.exemplars ?? NO_ENTRIES).entries()) {
       const exemplarPath = (): string => `timeseries[${index}].exemplars[${at}]`;
       writer.varint32((3 << 3) | 2);
-      const start = writer.open(1);
+      const content = writer.open(1);
       this.#exemplarLabels.collect(exemplar.labels, undefined, exemplarPath);
       this.#writeLabels(this.#exemplarLabels);
       writeValue(writer, (2 << 3) | 1, exemplar.value, exemplarPath);
       writeTimestamp(writer, 3 << 3, exemplar.timestamp ?? this.#now, exemplarPath);
-      writer.close(start, 1);
+      writer.close(content, 1);
       this.#tally.exemplars++;
     }
     for (const [at, histogram] of (series.histograms ?? NO_ENTRIES).entries()) {

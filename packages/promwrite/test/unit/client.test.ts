@@ -3,7 +3,7 @@ import { createServer, type IncomingHttpHeaders } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { test } from 'node:test';
 import {
-  Client,
+  type Client,
   createClient,
   staleMarker,
   WriteAbortedError,
@@ -430,11 +430,12 @@ test('auto leaves out custom buckets after falling back, and counts them', async
   assert.deepEqual([result.dropped.histograms, result.stats.histograms, result.stats.samples], [1, 0, 1]);
 });
 
+function counts(samples: number): Record<string, string> {
+  return { 'X-Prometheus-Remote-Write-Samples-Written': String(samples) };
+}
+
 test('2.0: a 2xx that confirms nothing is an error, a partial one a result, a 400 tells what was written', async () => {
   await using receiver = await new Receiver().start();
-  const counts = (samples: number): Record<string, string> => ({
-    'X-Prometheus-Remote-Write-Samples-Written': String(samples),
-  });
   const two = { ...series, samples: [{ value: 2, timestamp: 1_700_000_000_001 }] };
   const sender = client(receiver, { protobufMessage: REQUEST_V2 });
   inTurn(receiver, { headers: counts(0) });

@@ -63,7 +63,7 @@ test('a registry arrives as its own text format shows it, with metadata', async 
 test('an OpenMetrics registry gives counters their _total and brings exemplars', async () => {
   const registry = new promClient.Registry();
   registry.setContentType(promClient.Registry.OPENMETRICS_CONTENT_TYPE as never);
-  const registers = [registry] as unknown as promClient.Registry[];
+  const registers = [registry];
   const counter = new promClient.Counter({ name: 'jobs', help: 'Jobs', registers, enableExemplars: true });
   counter.inc({ value: 2, exemplarLabels: { trace_id: 'abc' } } as never);
   const { timeseries, metadata } = await fromRegistry(registry);

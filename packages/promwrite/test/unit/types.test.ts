@@ -18,6 +18,9 @@ import {
 } from '../../src/index.ts';
 import { decodeWriteRequest, encodeWriteRequest, type DecodedSample } from '../../src/wire/index.ts';
 
+const own: FetchFunction = (url) =>
+  Promise.resolve({ status: url.length, headers: new Headers(), text: () => Promise.resolve('') });
+
 /** Compiled, never run. */
 async function examples(client: Client, decoded: DecodedSample): Promise<void> {
   const result: WriteResult = await client.write({ labels: { __name__: 'a' }, sample: { value: 1 } });
@@ -37,8 +40,6 @@ async function examples(client: Client, decoded: DecodedSample): Promise<void> {
   if (outcome.kind === 'retry') outcome.afterMs?.toFixed();
   await using queue = createQueue(client, { overflow: 'drop-oldest' });
   queue.counters.samplesDroppedTotal.queue_full.toFixed();
-  const own: FetchFunction = (url) =>
-    Promise.resolve({ status: url.length, headers: new Headers(), text: () => Promise.resolve('') });
   createClient({ url: 'http://h', fetch: own });
 
   // @ts-expect-error labels are needed

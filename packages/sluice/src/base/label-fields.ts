@@ -52,18 +52,25 @@ export class LabelList {
     return this.#ranges[index * 4 + 3]!;
   }
 
-  /** Takes over the labels of canonical bytes[start, end). */
+  /**
+   * Takes over the labels of bytes[start, end): label fields of a 1.0 TimeSeries that were checked to be well-formed, though their parts may come in
+   * any order, twice, or beside unknown ones.
+   */
   parse(bytes: Uint8Array, start: number, end: number): void {
     this.clear();
     for (let at = start; at < end; ) {
-      at = skipVarint(bytes, at + 1);
-      const nameLength = varintAt(bytes, at + 1);
-      const nameStart = skipVarint(bytes, at + 1);
-      const nameEnd = nameStart + nameLength;
-      const valueLength = varintAt(bytes, nameEnd + 1);
-      const valueStart = skipVarint(bytes, nameEnd + 1);
-      at = valueStart + valueLength;
-      this.push(nameStart, nameEnd, valueStart, at);
+      at = skipVarint(bytes, at);
+      const labelEnd = varintAt(bytes, at) + skipVarint(bytes, at);
+      at = skipVarint(bytes, at);
+      let [nameStart, nameEnd, valueStart, valueEnd] = [at, at, at, at];
+      while (at < labelEnd) {
+        const tag = varintAt(bytes, at);
+        const from = skipVarint(bytes, at);
+        at = skipValue(bytes, from, tag & 7);
+        if (tag === NAME_TAG) [nameStart, nameEnd] = [skipVarint(bytes, from), at];
+        else if (tag === VALUE_TAG) [valueStart, valueEnd] = [skipVarint(bytes, from), at];
+      }
+      this.push(nameStart, nameEnd, valueStart, valueEnd);
     }
   }
 
@@ -157,15 +164,23 @@ function varintSize(value: number): number {
 
 function varintAt(bytes: Uint8Array, start: number): number {
   let value = 0;
-  for (let at = start, shift = 0; ; at++, shift += 7) {
-    const byte = bytes[at]!;
+  for (let at = start, shift = 0; shift < 35; at++, shift += 7) {
+    const byte = bytes[at] ?? 0;
     value |= (byte & 127) << shift;
-    if (byte < 128) return value;
+    if (byte < 128) break;
   }
+  return value;
 }
 
 function skipVarint(bytes: Uint8Array, start: number): number {
   let at = start;
   while (bytes[at]! > 127) at++;
   return at + 1;
+}
+
+/** Where the value of a field of this wire type ends. */
+function skipValue(bytes: Uint8Array, start: number, wireType: number): number {
+  if (wireType === 0) return skipVarint(bytes, start);
+  if (wireType === 2) return varintAt(bytes, start) + skipVarint(bytes, start);
+  return start + (wireType === 1 ? 8 : 4);
 }

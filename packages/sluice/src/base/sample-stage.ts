@@ -7,6 +7,7 @@ import { BLOCK_BYTES, type LinearMemory } from './linear-memory.ts';
  *
  *   state:   u32 at | u32 end | u32 previous form | u32 rows | i64 least time accepted | i64 greatest | i64 least time taken | i64 greatest
  *            u32 number of symbols | u32 address of their interned numbers, u32 each | u32 address of their ranges, u32 start, u32 end each
+ *            u32 number of TimeSeries | u32 where the first one is, 0 = none yet
  *   columns: metric ids, series ids, times (ms), values: 8 bytes a row, low half first
  */
 export const STAGE_ROWS = 4096;
@@ -24,6 +25,8 @@ export const STAGE = {
   symbols: 48,
   numbers: 52,
   ranges: 56,
+  entries: 60,
+  firstEntry: 64,
   metricIds: 4096,
   seriesIds: 4096 + STAGE_ROWS * 8,
   times: 4096 + STAGE_ROWS * 16,
@@ -47,6 +50,8 @@ export class SampleStage {
     this.#put(STAGE.at, at);
     this.#put(STAGE.end, end);
     this.#put(STAGE.symbols, 0);
+    this.#put(STAGE.entries, 0);
+    this.#put(STAGE.firstEntry, 0);
     this.memory.view.setBigInt64(this.address + STAGE.minAccepted, BigInt(Math.ceil(min)), true);
     this.memory.view.setBigInt64(this.address + STAGE.maxAccepted, BigInt(Math.floor(max)), true);
     this.clear();
@@ -83,9 +88,31 @@ export class SampleStage {
     return this.rows === STAGE_ROWS;
   }
 
-  /** Symbols of the message, for the walk: their number, and where their interned numbers and their ranges stand. */
-  setSymbols(count: number, numbers: number, ranges: number): void {
+  /** Symbols of the message so far. */
+  get symbols(): number {
+    return this.#get(STAGE.symbols);
+  }
+
+  set symbols(count: number) {
     this.#put(STAGE.symbols, count);
+  }
+
+  /** TimeSeries of the message so far, and where the first is (0 = there is none). */
+  get entries(): number {
+    return this.#get(STAGE.entries);
+  }
+
+  get firstEntry(): number {
+    return this.#get(STAGE.firstEntry);
+  }
+
+  sawEntry(at: number): void {
+    this.#put(STAGE.entries, this.entries + 1);
+    if (this.firstEntry === 0) this.#put(STAGE.firstEntry, at);
+  }
+
+  /** Where the symbols' interned numbers and their ranges stand. */
+  placeSymbols(numbers: number, ranges: number): void {
     this.#put(STAGE.numbers, numbers);
     this.#put(STAGE.ranges, ranges);
   }

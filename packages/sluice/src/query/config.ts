@@ -6,19 +6,28 @@ const count = (preset: number, description: string) =>
 
 /** Reading's part of `limits`; the configuration composes it with other rooms' parts (`readLimitsSchema.shape`). */
 export const readLimitsSchema = z.strictObject({
-  'read-body': bytesSchema.prefault('8MiB').meta({ description: 'Remote-read body as it comes over the wire; a larger one gets 413' }),
-  'read-decoded': bytesSchema.prefault('32MiB').meta({ description: 'Remote-read body when uncompressed; a larger one gets 400' }),
+  'read-body': bytesSchema
+    .prefault('8MiB')
+    .meta({ description: 'Remote-read body as it comes over the wire; a larger one gets 413' }),
+  'read-decoded': bytesSchema
+    .prefault('32MiB')
+    .meta({ description: 'Remote-read body when uncompressed; a larger one gets 400' }),
   'read-queries': count(64, 'Queries of one remote-read request'),
   'read-matchers': count(128, 'Matchers of one query or selector'),
   'read-regex': bytesSchema.prefault('64KiB').meta({ description: 'Bytes of a regular expression' }),
   'read-series': count(1_000_000, 'Series of one query'),
-  'read-samples': count(50_000_000, 'Samples and histograms of one query that is answered as SAMPLES; streamed answers have no such limit'),
+  'read-samples': count(
+    50_000_000,
+    'Samples and histograms of one query that is answered as SAMPLES; streamed answers have no such limit',
+  ),
   'read-response': bytesSchema
     .prefault('256MiB')
     .meta({ description: 'A remote-read answer as SAMPLES, uncompressed: it must be whole in memory' }),
   'read-frame': bytesSchema
     .prefault('1MiB')
-    .meta({ description: 'Chunks of one frame of a streamed answer; a series with more is spread over several frames' }),
+    .meta({
+      description: 'Chunks of one frame of a streamed answer; a series with more is spread over several frames',
+    }),
   'read-buffer': bytesSchema
     .prefault('32MiB')
     .meta({ description: 'Chunks that a streamed answer holds back to send its series in order' }),

@@ -10,29 +10,35 @@ export interface LabelSet {
   readonly key: string;
 }
 
-/** A label and where its name and value lie: each a length as varint, then the text. */
-interface Label {
-  readonly nameBytes: Uint8Array;
-  readonly valueBytes: Uint8Array;
-}
+type TextColumn = Extract<Column, { kind: 'string' }>;
 
-const nameOfMetric = lengthPrefixed(METRIC_NAME);
+const metricNameText = Buffer.from(METRIC_NAME);
 
-/** Reads label sets from a text column with the metric name and a Map(String, String) column with the other labels. */
+/** Reads label sets from a text column with the metric name and a Map(String, String) column with the other labels, sorted by name. */
 export function labelSetReader(metricNames: Column, labels: Column): (row: number) => LabelSet {
   if (metricNames.kind !== 'string' || labels.kind !== 'array' || labels.element.kind !== 'tuple') {
     return bug('expected a text column and a column of labels');
   }
   const [names, values] = labels.element.elements;
   if (names?.kind !== 'string' || values?.kind !== 'string') return bug('expected labels of texts');
+  const out = new LabelSetWriter();
   return (row) => {
-    const set: Label[] = [];
-    const metric = valueAt(metricNames, row);
-    if (metric.length > 1) set.push({ nameBytes: nameOfMetric, valueBytes: metric });
-    for (let at = row === 0 ? 0 : labels.ends[row - 1]!; at < labels.ends[row]!; at++) {
-      insertSorted(set, { nameBytes: valueAt(names, at), valueBytes: valueAt(values, at) });
+    const first = row === 0 ? 0 : labels.ends[row - 1]!;
+    const end = labels.ends[row]!;
+    const metricStart = startOf(metricNames, row);
+    const metricEnd = metricNames.ends[row]!;
+    // The column's text is a length and what it says: one byte is the empty text.
+    let metricDue = metricEnd - metricStart > 1;
+    out.reset();
+    for (let at = first; at < end; at++) {
+      if (metricDue && isBehindMetricName(names, at)) {
+        out.add(metricNameField, 0, metricNameField.length, metricNames.bytes, metricStart, metricEnd);
+        metricDue = false;
+      }
+      out.add(names.bytes, startOf(names, at), names.ends[at]!, values.bytes, startOf(values, at), values.ends[at]!);
     }
-    return encode(set);
+    if (metricDue) out.add(metricNameField, 0, metricNameField.length, metricNames.bytes, metricStart, metricEnd);
+    return out.finish();
   };
 }
 
@@ -52,73 +58,96 @@ export function* labelsOf(set: LabelSet): Generator<readonly [name: string, valu
 
 const decoder = new TextDecoder('utf-8', { ignoreBOM: true });
 
-function valueAt(column: Extract<Column, { kind: 'string' }>, row: number): Uint8Array {
-  return column.bytes.subarray(row === 0 ? 0 : column.ends[row - 1]!, column.ends[row]);
+/** A text as it stands in a column: its length, then the text. */
+const metricNameField = Uint8Array.of(metricNameText.length, ...metricNameText);
+
+function startOf(column: TextColumn, row: number): number {
+  return row === 0 ? 0 : column.ends[row - 1]!;
 }
 
-/** Stored labels are sorted and the metric name is somewhere between them: a few steps at most. */
-function insertSorted(set: Label[], label: Label): void {
-  let at = set.length;
-  while (at > 0 && compareTexts(set[at - 1]!.nameBytes, label.nameBytes) > 0) at--;
-  if (at === set.length) set.push(label);
-  else set.splice(at, 0, label);
-}
-
-function compareTexts(left: Uint8Array, right: Uint8Array): number {
-  const leftStart = behindVarint(left, 0);
-  const rightStart = behindVarint(right, 0);
-  const length = Math.min(left.length - leftStart, right.length - rightStart);
-  for (let index = 0; index < length; index++) {
-    const difference = left[leftStart + index]! - right[rightStart + index]!;
-    if (difference !== 0) return difference;
+/** True when the label's name sorts behind `__name__`. */
+function isBehindMetricName(names: TextColumn, at: number): boolean {
+  const start = behindVarint(names.bytes, startOf(names, at));
+  const length = names.ends[at]! - start;
+  for (let index = 0; index < metricNameText.length; index++) {
+    if (index === length) return false;
+    const difference = names.bytes[start + index]! - metricNameText[index]!;
+    if (difference !== 0) return difference > 0;
   }
-  return left.length - leftStart - (right.length - rightStart);
+  return true;
 }
 
-let keyScratch = Buffer.alloc(4096);
+/** Puts one label set together; its memory is used again for the next. */
+class LabelSetWriter {
+  #fields = Buffer.alloc(1024);
+  #fieldsEnd = 0;
+  #key = Buffer.alloc(1024);
+  #keyEnd = 0;
 
-function encode(set: readonly Label[]): LabelSet {
-  let size = 0;
-  let keySize = 0;
-  for (const { nameBytes, valueBytes } of set) {
-    const inner = 2 + nameBytes.length + valueBytes.length;
-    size += 1 + varintSize(inner) + inner;
-    keySize += 2 * inner;
+  reset(): void {
+    this.#fieldsEnd = 0;
+    this.#keyEnd = 0;
   }
-  const labels = new Uint8Array(size);
-  if (keyScratch.length < keySize) keyScratch = Buffer.alloc(keySize * 2);
-  let at = 0;
-  let keyAt = 0;
-  for (const { nameBytes, valueBytes } of set) {
-    labels[at++] = 0x0a;
-    let length = 2 + nameBytes.length + valueBytes.length;
-    for (; length > 127; length = Math.floor(length / 128)) labels[at++] = (length % 128) | 128;
-    labels[at++] = length;
-    labels[at++] = 0x0a;
-    labels.set(nameBytes, at);
-    at += nameBytes.length;
-    labels[at++] = 0x12;
-    labels.set(valueBytes, at);
-    at += valueBytes.length;
-    keyAt = appendKey(appendKey(keyAt, nameBytes), valueBytes);
-  }
-  return { labels, key: keyScratch.toString('latin1', 0, keyAt) };
-}
 
-/** A text of a key: its bytes, then 0; the bytes 0 and 1 of the text itself become 1 1 and 1 2, which keeps their order. */
-function appendKey(start: number, text: Uint8Array): number {
-  let at = start;
-  for (let index = behindVarint(text, 0); index < text.length; index++) {
-    const byte = text[index]!;
-    if (byte <= 1) {
-      keyScratch[at++] = 1;
-      keyScratch[at++] = byte + 1;
-    } else {
-      keyScratch[at++] = byte;
+  /** Name and value as ranges with their lengths in front. */
+  add(
+    names: Uint8Array,
+    nameStart: number,
+    nameEnd: number,
+    values: Uint8Array,
+    valueStart: number,
+    valueEnd: number,
+  ): void {
+    let length = 2 + nameEnd - nameStart + valueEnd - valueStart;
+    this.#reserve(length + 6);
+    const fields = this.#fields;
+    let at = this.#fieldsEnd;
+    fields[at++] = 0x0a;
+    for (; length > 127; length >>>= 7) fields[at++] = (length & 127) | 128;
+    fields[at++] = length;
+    fields[at++] = 0x0a;
+    for (let from = nameStart; from < nameEnd; from++) fields[at++] = names[from]!;
+    fields[at++] = 0x12;
+    for (let from = valueStart; from < valueEnd; from++) fields[at++] = values[from]!;
+    this.#fieldsEnd = at;
+    this.#addToKey(names, nameStart, nameEnd);
+    this.#addToKey(values, valueStart, valueEnd);
+  }
+
+  finish(): LabelSet {
+    return {
+      labels: new Uint8Array(this.#fields.subarray(0, this.#fieldsEnd)),
+      key: this.#key.toString('latin1', 0, this.#keyEnd),
+    };
+  }
+
+  /** A text of the key: its bytes, then 0; the bytes 0 and 1 of the text itself become 1 1 and 1 2, which keeps their order. */
+  #addToKey(text: Uint8Array, start: number, end: number): void {
+    const key = this.#key;
+    let at = this.#keyEnd;
+    for (let from = behindVarint(text, start); from < end; from++) {
+      const byte = text[from]!;
+      if (byte <= 1) {
+        key[at++] = 1;
+        key[at++] = byte + 1;
+      } else {
+        key[at++] = byte;
+      }
     }
+    key[at++] = 0;
+    this.#keyEnd = at;
   }
-  keyScratch[at++] = 0;
-  return at;
+
+  #reserve(count: number): void {
+    if (this.#fieldsEnd + count > this.#fields.length) this.#fields = grown(this.#fields, this.#fieldsEnd + count);
+    if (this.#keyEnd + 2 * count > this.#key.length) this.#key = grown(this.#key, this.#keyEnd + 2 * count);
+  }
+}
+
+function grown(buffer: Buffer, needed: number): Buffer<ArrayBuffer> {
+  const larger = Buffer.alloc(needed * 2);
+  buffer.copy(larger);
+  return larger;
 }
 
 function behindVarint(bytes: Uint8Array, start: number): number {
@@ -134,14 +163,4 @@ function varintAt(bytes: Uint8Array, start: number): number {
     value += (bytes[at]! & 127) * factor;
     if (bytes[at]! < 128) return value;
   }
-}
-
-function varintSize(value: number): number {
-  let size = 1;
-  for (let rest = value; rest > 127; rest = Math.floor(rest / 128)) size++;
-  return size;
-}
-
-function lengthPrefixed(text: string): Uint8Array {
-  return Uint8Array.of(text.length, ...Buffer.from(text));
 }

@@ -51,29 +51,31 @@ export async function findSeries(lookup: SeriesLookup): Promise<FoundSeries[]> {
   const table = identifier(databaseOf(seriesSource, org), seriesSource.table);
   const further = lookup.condition === undefined ? sql`` : sql` AND ${lookup.condition}`;
   const statement = sql`SELECT metric_id, series_id, CAST(metric_name AS String) AS metric, CAST(labels AS Map(String, String)) AS label_map
-    FROM ${table} WHERE ${matchersSql(matchers)} AND ${announcedSince(lookup.start)}${further} LIMIT 1 BY metric_id, series_id LIMIT ${limit + 1}`;
-  const found: FoundSeries[] = [];
+    FROM ${table} WHERE ${matchersSql(matchers)} AND ${announcedSince(lookup.start)}${further}`;
+  const found = new Map<bigint, FoundSeries>();
   for await (const block of store.stream(statement, { timeoutMs, signal })) {
-    if (found.length + block.rows > limit) {
-      const problem = `more than ${limit} series match`;
-      throw new SluiceError('bad_request', `cannot answer the query: ${problem}; narrow it, or raise limits.read-series`);
-    }
     readBlock(block, found);
+    if (found.size <= limit) continue;
+    const problem = `more than ${limit} series match`;
+    throw new SluiceError('bad_request', `cannot answer the query: ${problem}; narrow it, or raise limits.read-series`);
   }
-  return found.sort(byKey);
+  return [...found.values()].sort(byKey);
 }
 
 export function byKey(left: LabelSet, right: LabelSet): number {
   return left.key < right.key ? -1 : left.key > right.key ? 1 : 0;
 }
 
-function readBlock(block: NativeBlock, found: FoundSeries[]): void {
+function readBlock(block: NativeBlock, found: Map<bigint, FoundSeries>): void {
   const [metricIds, seriesIds, names, labels] = block.columns.map((column) => column.data);
   const metric = idsOf(metricIds!);
   const series = idsOf(seriesIds!);
   const readLabels = labelSetReader(names!, labels!);
   for (let row = 0; row < block.rows; row++) {
-    found.push({ metricId: metric(row), seriesId: series(row), ...readLabels(row) });
+    const seriesId = series(row);
+    if (found.has(seriesId)) continue;
+    const set = readLabels(row);
+    found.set(seriesId, { metricId: metric(row), seriesId, labels: set.labels, key: set.key });
   }
 }
 

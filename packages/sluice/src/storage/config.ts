@@ -5,8 +5,10 @@ import type { Retention } from './retention.ts';
 
 const ids = dataSources.map((source) => source.id);
 
+const kept = durationSchema.refine((ms) => ms >= 3_600_000, { error: 'expected an hour or longer' });
+
 const retention = z
-  .union([z.enum(['default', 'forever']), z.partialRecord(z.enum(ids), durationSchema)], {
+  .union([z.enum(['default', 'forever']), z.partialRecord(z.enum(ids), kept)], {
     error: 'expected default, forever, or a time per table such as {prometheus.samples: 30d}',
   })
   .transform((value): Retention => {
@@ -34,9 +36,13 @@ export const storageConfig = z
     retention: retention.prefault('default').meta({
       description: "How long rows are kept: default = each table's own time, forever, or a time per table",
     }),
-    'max-memory': bytesSchema.prefault('400MiB').meta({
-      description: 'Memory that the embedded database may take for data; about 200 MB of its program file come on top',
-    }),
+    'max-memory': bytesSchema
+      .refine((bytes) => bytes >= 100 * 2 ** 20, { error: 'expected 100MiB or more' })
+      .prefault('400MiB')
+      .meta({
+        description:
+          'Memory that the embedded database may take for data; about 200 MB of its program file come on top',
+      }),
     urls: z.array(url).prefault([]).meta({
       description: 'HTTP addresses of the ClickHouse servers; several need cluster',
     }),

@@ -103,7 +103,7 @@ async function loadPlace(
     memory.failures++;
     // The error may have come after the rows were in.
     if (await target.landed(piece, marker, signal)) return loaded(job, piece, 'found');
-    const outcome = judge(error, place, memory.failures);
+    const outcome = judge(error, memory.failures, place.block < 0 && segment.blocks.length > 1);
     metrics.storageInserts.inc({ table: source.id, outcome: outcome === undefined ? 'retried' : 'refused' });
     if (outcome !== undefined) return outcome;
     // Not the process's death: a restart before the next attempt must not count as one.
@@ -113,12 +113,12 @@ async function loadPlace(
 }
 
 /** Whether an error is for good; undefined = try again. */
-function judge(error: unknown, place: Place, failures: number): Outcome | undefined {
+function judge(error: unknown, failures: number, canBeSplit: boolean): Outcome | undefined {
   const refused: Outcome = { kind: 'refused', why: errorText(error) };
   if (isRefusal(error)) return refused;
   if (isUnlisted(error) && failures >= UNLISTED_FAILURES) return refused;
   // In pieces it may fit; a single block is never given up because the machine is short of something.
-  if (isSluiceError(error, 'storage_limit') && place.block < 0 && failures >= LIMIT_FAILURES) return refused;
+  if (isSluiceError(error, 'storage_limit') && canBeSplit && failures >= LIMIT_FAILURES) return refused;
   return undefined;
 }
 

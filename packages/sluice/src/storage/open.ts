@@ -169,10 +169,15 @@ async function finish(options: StorageOptions, store: Store, target: () => Promi
   }
 }
 
+async function readOptional(path: string | undefined): Promise<Buffer | undefined> {
+  return path === undefined ? undefined : readFile(path);
+}
+
 async function login(config: StorageConfig): Promise<ClickHouseLogin> {
   const { tls, username } = config;
-  const files = [tls?.['ca-file'], tls?.['cert-file'], tls?.['key-file']];
-  const [ca, cert, key] = await Promise.all(files.map((path) => (path === undefined ? undefined : readFile(path))));
+  const ca = await readOptional(tls?.['ca-file']);
+  const cert = await readOptional(tls?.['cert-file']);
+  const key = await readOptional(tls?.['key-file']);
   const certificates = {
     ...(ca === undefined ? {} : { ca }),
     ...(cert === undefined ? {} : { cert }),

@@ -7,7 +7,7 @@ it('vmagent scrapes and writes; what it scraped can be looked up', { ...needs('v
   await using hub = await Hub.start(`${scratch.path}/hub`);
   await hub.ready();
   const nodePort = await freePort();
-  await using node = new Running('node-exporter', peerPath('prometheus-node-exporter'), [`--web.listen-address=127.0.0.1:${nodePort}`]);
+  await using _node = new Running('node-exporter', peerPath('prometheus-node-exporter'), [`--web.listen-address=127.0.0.1:${nodePort}`]);
   const config = scratch.file(
     'scrape.yml',
     `

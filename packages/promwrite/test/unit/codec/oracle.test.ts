@@ -11,6 +11,8 @@ import {
   METRIC_TYPES,
   RESET_HINTS,
   WireError,
+  type Timestamp,
+  type BucketSpan,
   type Label,
   type NativeHistogram,
   type Sample,
@@ -90,12 +92,14 @@ const timeseries = (v2: boolean): fc.Arbitrary<TimeSeries[]> =>
 
 const sorted = (list: TimeSeries['labels']): Label[] =>
   (list as Label[]).map(({ name, value }) => ({ name, value })).toSorted((a, b) => compareUtf8(a.name, b.name));
-const int = (value: unknown): string => String(value ?? 0);
+const int = (value: Timestamp | undefined): string => (value === undefined ? '0' : `${value as number}`);
+
+function plainSpans(list: readonly BucketSpan[] | undefined): unknown[] {
+  return (list ?? []).map(({ offset, length }) => ({ offset, length }));
+}
 
 function histogramForm(given: NativeHistogram, v2: boolean): Record<string, unknown> {
   if (given.stale === true) throw new Error('not generated');
-  const spans = (list: typeof given.negativeSpans): unknown[] =>
-    (list ?? []).map(({ offset, length }) => ({ offset, length }));
   return {
     ...(given.kind === 'integer'
       ? { count_int: int(given.count), zero_count_int: int(given.zeroCount) }
@@ -107,8 +111,8 @@ function histogramForm(given: NativeHistogram, v2: boolean): Record<string, unkn
     sum: given.sum,
     schema: given.schema,
     zero_threshold: given.zeroThreshold,
-    negative_spans: spans(given.negativeSpans),
-    positive_spans: spans(given.positiveSpans),
+    negative_spans: plainSpans(given.negativeSpans),
+    positive_spans: plainSpans(given.positiveSpans),
     reset_hint: RESET_HINTS.indexOf(given.resetHint ?? 'unknown'),
     timestamp: int(given.timestamp),
     start_timestamp: v2 ? int(given.startTimestamp) : '0',
@@ -130,14 +134,21 @@ const HISTOGRAM_DEFAULTS = {
   start_timestamp: '0',
 };
 
+function spansWithDefaults(list: readonly object[]): object[] {
+  return list.map((one) => ({ offset: 0, length: 0, ...one }));
+}
+
 function oracleHistogram(value: unknown): Record<string, unknown> {
   const histogramValue = value as { negative_spans: object[]; positive_spans: object[] };
-  const spans = (list: object[]): object[] => list.map((one) => ({ offset: 0, length: 0, ...one }));
   return {
     ...withDefaults(value as Record<string, unknown>, HISTOGRAM_DEFAULTS),
-    negative_spans: spans(histogramValue.negative_spans),
-    positive_spans: spans(histogramValue.positive_spans),
+    negative_spans: spansWithDefaults(histogramValue.negative_spans),
+    positive_spans: spansWithDefaults(histogramValue.positive_spans),
   };
+}
+
+function labelForm(one: unknown): unknown {
+  return { name: '', value: '', ...(one as object) };
 }
 
 type Entry = Record<string, Record<string, unknown>[]>;
@@ -147,13 +158,12 @@ test('the oracle reads what is encoded as 1.0', () => {
     fc.property(timeseries(false), fc.array(fc.tuple(text, metadata), { maxLength: 3 }), (list, families) => {
       const request: WriteRequest = { timeseries: list, metadata: families.map(([name, rest]) => ({ name, ...rest })) };
       const decoded = oracleDecode(OracleV1, encodeWriteRequest(request)) as unknown as Entry;
-      const label = (one: unknown): unknown => ({ name: '', value: '', ...(one as object) });
       const entries = (decoded['timeseries'] as unknown as Entry[]).map((entry) => ({
-        labels: entry['labels']?.map(label),
+        labels: entry['labels']?.map(labelForm),
         samples: entry['samples']?.map((sample) => withDefaults(sample, { value: 0, timestamp: '0' })),
         exemplars: entry['exemplars']?.map((one) => ({
           ...withDefaults(one, { value: 0, timestamp: '0' }),
-          labels: (one['labels'] as unknown[]).map(label),
+          labels: (one['labels'] as unknown[]).map(labelForm),
         })),
         histograms: entry['histograms']?.map(oracleHistogram),
       }));
@@ -192,9 +202,9 @@ test('the oracle reads what is encoded as 2.0', () => {
       assert.equal(symbols[0], '');
       assert.equal(new Set(symbols).size, symbols.length);
       const resolve = (references: unknown): Label[] => {
-        const list = references as number[];
-        return list.flatMap((name, at) =>
-          at % 2 === 0 ? { name: symbols[name]!, value: symbols[list[at + 1] as number]! } : [],
+        const refs = references as number[];
+        return refs.flatMap((name, at) =>
+          at % 2 === 0 ? { name: symbols[name]!, value: symbols[refs[at + 1]!]! } : [],
         );
       };
       const merged: unknown[] = [];
@@ -268,10 +278,9 @@ test('what the oracle encodes is decoded, and encoding it again changes nothing'
 });
 
 test('unpacked scalars, symbols behind the series, and the old created timestamp are understood', () => {
-  const bytes = [
-    ...[0x2a, 0x13, 0x08, 1, 0x08, 2, 0x12, 0x0b, 0x09, 0, 0, 0, 0, 0, 0, 0xf0, 0x3f, 0x10, 7, 0x30, 5],
-    ...[0x22, 0, 0x22, 1, 0x61, 0x22, 1, 0x62],
-  ];
+  const seriesBytes = [0x2a, 0x13, 0x08, 1, 0x08, 2, 0x12, 0x0b, 0x09, 0, 0, 0, 0, 0, 0, 0xf0, 0x3f, 0x10, 7, 0x30, 5];
+  const symbolBytes = [0x22, 0, 0x22, 1, 0x61, 0x22, 1, 0x62];
+  const bytes = seriesBytes.concat(symbolBytes);
   const [one] = decodeRequestV2(Uint8Array.from(bytes)).timeseries;
   assert.deepEqual(one?.labels, [{ name: 'a', value: 'b' }]);
   assert.deepEqual(one?.samples, [{ value: 1, timestamp: 7, startTimestamp: 5, stale: false }]);

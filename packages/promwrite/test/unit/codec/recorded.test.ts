@@ -125,6 +125,10 @@ function recordedHistogramForm(histogram: RecordedHistogram): unknown {
   };
 }
 
+function point({ t, ...value }: RecordedPoint): object {
+  return { t, ...recorded(value) };
+}
+
 function form(request: DecodedWriteRequest, message: string): unknown {
   return request.timeseries.map((series) => ({
     labels: series.labels.map(({ name, value }) => [name, value]),
@@ -155,13 +159,12 @@ for (const name of names) {
     const bytes = uncompressBlock(body);
     const request = decode(bytes);
 
-    const point = ({ t, ...value }: RecordedPoint): unknown => ({ t, ...recorded(value) });
     const wanted = expected.timeseries.map((series) => ({
       labels: series.labels,
       samples: (series.samples ?? []).map(point),
       exemplars: (series.exemplars ?? []).map(({ labels, ...rest }) => ({
         labels: labels ?? [],
-        ...(point(rest) as object),
+        ...point(rest),
       })),
       histograms: (series.histograms ?? []).map(recordedHistogramForm),
     }));

@@ -199,7 +199,7 @@ for (const [what, histogram, problem] of [
   ['a float histogram whose sum does not match', { kind: 'float', count: 9, sum: 0, schema: 0 }, undefined],
 ] as const) {
   test(`validateHistogram: ${what}`, () => {
-    const result = validateHistogram(histogram as never);
+    const result = validateHistogram(histogram);
     if (problem === undefined) assert.equal(result, undefined);
     else assert.match(result ?? '', problem);
   });

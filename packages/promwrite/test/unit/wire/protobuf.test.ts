@@ -75,7 +75,7 @@ test('doubles keep their bits, NaN payloads included', () => {
     '8000000000000000',
     '7ff00000deadbeef',
   ]) {
-    const bytes = fromHex(hex).reverse();
+    const bytes = fromHex(hex).toReversed();
     const reader = new ProtobufReader(bytes);
     const held = { value: reader.double() };
     const writer = new ProtobufWriter();

@@ -79,7 +79,10 @@ async function answerSeries(context: Context): Promise<HttpReply> {
   const limit = limitParameter(query);
   const found = await selected(context);
   const shown = limit > 0 ? found.slice(0, limit + 1) : found;
-  return listReply(shown.map((series) => Object.fromEntries(labelsOf(series))), limit);
+  return listReply(
+    shown.map((series) => Object.fromEntries(labelsOf(series))),
+    limit,
+  );
 }
 
 async function answerNames(context: Context): Promise<HttpReply> {
@@ -112,7 +115,15 @@ async function answerMetadata({ request, store, limits, signal }: Context): Prom
 
 function selected({ request, store, limits, signal }: Context) {
   const { start, end } = timeParameters(request.query);
-  return findActiveSeries({ store, org: request.org, limits, signal, selectors: selectors(request.query, limits), start, end });
+  return findActiveSeries({
+    store,
+    org: request.org,
+    limits,
+    signal,
+    selectors: selectors(request.query, limits),
+    start,
+    end,
+  });
 }
 
 function labelQuery({ request, store, limits, signal }: Context, limit: number) {

@@ -29,7 +29,10 @@ export function selectors(query: URLSearchParams, limits: MatcherLimits): Matche
       throw new SluiceError('bad_request', `invalid parameter "match[]": ${error.message}`, { cause: error });
     }
     if (!isSelective(matchers)) {
-      throw new SluiceError('bad_request', 'invalid parameter "match[]": match[] must contain at least one non-empty matcher');
+      throw new SluiceError(
+        'bad_request',
+        'invalid parameter "match[]": match[] must contain at least one non-empty matcher',
+      );
     }
     return matchers;
   });

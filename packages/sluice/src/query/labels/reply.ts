@@ -14,7 +14,8 @@ export function listReply(items: readonly unknown[], limit: number): HttpReply {
   const data = cut ? items.slice(0, limit) : items;
   const warnings = cut ? ',"warnings":["results truncated due to limit"]' : '';
   const end = `]${warnings}}`;
-  const body = data.length <= SHORT_LIST ? START + data.map((item) => JSON.stringify(item)).join(',') + end : pieces(data, end);
+  const body =
+    data.length <= SHORT_LIST ? START + data.map((item) => JSON.stringify(item)).join(',') + end : pieces(data, end);
   return { status: 200, headers: HEADERS, body };
 }
 

@@ -3,6 +3,7 @@ import { ProtobufWriter } from 'promwrite/wire';
 import { SluiceError } from '../../base/errors.ts';
 import type { Store } from '../../storage/store.ts';
 import type { ReadLimits } from '../config.ts';
+import { METRIC_NAME } from '../matchers.ts';
 import { findSeries, type FoundSeries } from '../series-lookup.ts';
 import { ChunkSink } from './chunk-sink.ts';
 import { FrameWriter } from './frame-writer.ts';
@@ -30,16 +31,20 @@ const PIECE_BYTES = 256 * 1024;
  * The database gives series by id, so a group of series is held back as chunks and then sent in order; what is held back stays below
  * `limits.bufferBytes`. A group that turns out larger is asked for again in parts; a single series is sent as it comes.
  */
-export async function* streamedAnswer(queries: readonly ReadQuery[], options: AnswerOptions): AsyncGenerator<Uint8Array> {
+export async function* streamedAnswer(
+  queries: readonly ReadQuery[],
+  options: AnswerOptions,
+): AsyncGenerator<Uint8Array> {
   const { limits } = options;
   for (const [queryIndex, query] of queries.entries()) {
-    const groups = new SeriesGroups(await lookUp(query, options), query.end - query.start, limits.bufferBytes);
+    const found = await lookUp(query, options);
+    const groups = new SeriesGroups(found, query.end - query.start, limits.bufferBytes);
     for (let group = groups.next(); group.length > 0; group = groups.next()) {
       const frames = new FrameWriter(group, queryIndex, limits.frameBytes);
       const sink = new ChunkSink(frames);
       let fits = true;
       let sent = 0;
-      for await (const _ of readPoints(pointQuery(query, group, options), sink)) {
+      for await (const _ of readPoints(pointQuery(query, found, group, options), sink)) {
         if (frames.length <= limits.bufferBytes) continue;
         fits = group.length === 1;
         if (!fits) break;
@@ -64,12 +69,13 @@ export async function samplesAnswer(queries: readonly ReadQuery[], options: Answ
   const response = new ProtobufWriter();
   for (const query of queries) {
     const totals = { points: 0, bytes: response.position };
-    const groups = new SeriesGroups(await lookUp(query, options), query.end - query.start, Infinity);
+    const found = await lookUp(query, options);
+    const groups = new SeriesGroups(found, query.end - query.start, Infinity);
     response.varint32(QUERY_RESULT);
     const content = response.open(4);
     for (let group = groups.next(); group.length > 0; group = groups.next()) {
       const sink = new SampleSink(group, { samples: limits.samples, bytes: limits.responseBytes }, totals);
-      for await (const _ of readPoints(pointQuery(query, group, options), sink));
+      for await (const _ of readPoints(pointQuery(query, found, group, options), sink));
       sink.appendTo(response);
       groups.done(0);
     }
@@ -93,7 +99,13 @@ function lookUp(query: ReadQuery, options: AnswerOptions): Promise<FoundSeries[]
   });
 }
 
-function pointQuery(query: ReadQuery, series: readonly FoundSeries[], options: AnswerOptions): PointQuery {
+function pointQuery(
+  query: ReadQuery,
+  found: readonly FoundSeries[],
+  series: readonly FoundSeries[],
+  options: AnswerOptions,
+): PointQuery {
   const { store, org, limits, signal } = options;
-  return { store, org, series, start: query.start, end: query.end, timeoutMs: limits.timeMs, signal };
+  const wholeMetrics = series.length === found.length && query.matchers.every(({ name }) => name === METRIC_NAME);
+  return { store, org, series, wholeMetrics, start: query.start, end: query.end, timeoutMs: limits.timeMs, signal };
 }

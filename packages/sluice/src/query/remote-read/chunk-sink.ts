@@ -35,13 +35,22 @@ export class ChunkSink implements PointSink {
     this.#frames.begin(index);
   }
 
-  float(time: number, low: number, high: number): void {
-    if (this.#floats === SAMPLES_PER_CHUNK) this.#endFloats();
-    else if (this.#histogram.count > 0) this.#endHistograms();
-    const at = this.#floats++;
-    this.#times[at] = time;
-    this.#values[at * 2] = low;
-    this.#values[at * 2 + 1] = high;
+  floats(times: Float64Array, values: Uint32Array, count: number): void {
+    if (this.#histogram.count > 0) this.#endHistograms();
+    let from = 0;
+    while (from < count) {
+      if (this.#floats === 0 && count - from >= SAMPLES_PER_CHUNK) {
+        this.#writeFloats(times, values, from, SAMPLES_PER_CHUNK);
+        from += SAMPLES_PER_CHUNK;
+        continue;
+      }
+      const moved = Math.min(SAMPLES_PER_CHUNK - this.#floats, count - from);
+      this.#times.set(times.subarray(from, from + moved), this.#floats);
+      this.#values.set(values.subarray(from * 2, (from + moved) * 2), this.#floats * 2);
+      this.#floats += moved;
+      from += moved;
+      if (this.#floats === SAMPLES_PER_CHUNK) this.#endFloats();
+    }
   }
 
   histogram(time: number, rows: HistogramRows, row: number): void {
@@ -76,11 +85,14 @@ export class ChunkSink implements PointSink {
   }
 
   #endFloats(): void {
-    const count = this.#floats;
-    this.points += count;
+    this.#writeFloats(this.#times, this.#values, 0, this.#floats);
     this.#floats = 0;
-    writeXorChunk(this.#bits, this.#times, this.#values, count);
-    writeChunk(this.#frames.chunks, this.#times[0]!, this.#times[count - 1]!, XOR, this.#bits.written());
+  }
+
+  #writeFloats(times: Float64Array, values: Uint32Array, from: number, count: number): void {
+    this.points += count;
+    writeXorChunk(this.#bits, times, values, from, count);
+    writeChunk(this.#frames.chunks, times[from]!, times[from + count - 1]!, XOR, this.#bits.written());
     this.#frames.chunkAdded();
   }
 

@@ -163,7 +163,8 @@ export class HistogramChunk {
     if (stale) return;
     let slot = FIRST_BUCKET;
     for (const { counts } of [rows.positive, rows.negative]) {
-      for (let at = listStart(counts, row); at < counts.ends[row]!; at++, slot++) this.#double(slot, counts.values, at, first);
+      for (let at = listStart(counts, row); at < counts.ends[row]!; at++, slot++)
+        this.#double(slot, counts.values, at, first);
     }
   }
 
@@ -209,7 +210,8 @@ export class HistogramChunk {
   /** True when any count is less than in the last sample. Above 2^53 counts are compared as doubles. */
   #isReset(rows: HistogramRows, row: number): boolean {
     if (this.isFloat) {
-      if (less(rows.countFloat, row, this.#last, COUNT) || less(rows.zeroCountFloat, row, this.#last, ZERO_COUNT)) return true;
+      if (less(rows.countFloat, row, this.#last, COUNT) || less(rows.zeroCountFloat, row, this.#last, ZERO_COUNT))
+        return true;
       let slot = FIRST_BUCKET;
       for (const { counts } of [rows.positive, rows.negative]) {
         for (let at = listStart(counts, row); at < counts.ends[row]!; at++, slot++) {
@@ -218,7 +220,8 @@ export class HistogramChunk {
       }
       return false;
     }
-    if (whole(rows.count, row) < whole(this.#last, COUNT) || whole(rows.zeroCount, row) < whole(this.#last, ZERO_COUNT)) return true;
+    if (whole(rows.count, row) < whole(this.#last, COUNT) || whole(rows.zeroCount, row) < whole(this.#last, ZERO_COUNT))
+      return true;
     let slot = FIRST_BUCKET;
     for (const { deltas } of [rows.positive, rows.negative]) {
       let now = 0;
@@ -327,7 +330,8 @@ function writeLayout(out: BitWriter, layout: Layout): void {
   for (let at = 0; at < bounds.length; at += 2) {
     const bound = toDouble(bounds[at]!, bounds[at + 1]!);
     const thousandths = Math.round(bound * 1000);
-    if (bound * 1000 >= 0 && bound * 1000 <= 33_554_430 && thousandths / 1000 === bound) out.unsignedVarbit(thousandths + 1, 0);
+    if (bound * 1000 >= 0 && bound * 1000 <= 33_554_430 && thousandths / 1000 === bound)
+      out.unsignedVarbit(thousandths + 1, 0);
     else {
       out.bits(0, 1);
       out.bits64(bounds[at]!, bounds[at + 1]!);

@@ -48,7 +48,10 @@ export function negotiate(accepted: readonly number[]): ResponseType {
     if (known !== undefined) return known;
   }
   const found = `got types ${accepted.slice(0, 10).join(', ')}`;
-  throw new SluiceError('bad_request', `expected accepted response types with 0 (SAMPLES) or 1 (STREAMED_XOR_CHUNKS); ${found}`);
+  throw new SluiceError(
+    'bad_request',
+    `expected accepted response types with 0 (SAMPLES) or 1 (STREAMED_XOR_CHUNKS); ${found}`,
+  );
 }
 
 const QUERIES = 10;
@@ -66,7 +69,10 @@ function readRequest(reader: ProtobufReader, limits: ReadLimits): ReadRequest {
     const tag = reader.tag();
     if (tag === QUERIES) {
       if (queries.length === limits.queries) {
-        throw new SluiceError('bad_request', `cannot answer the read request: expected at most ${limits.queries} queries`);
+        throw new SluiceError(
+          'bad_request',
+          `cannot answer the read request: expected at most ${limits.queries} queries`,
+        );
       }
       const outer = reader.enter();
       queries.push(readQuery(reader, limits));

@@ -40,7 +40,11 @@ export function createRemoteRead(options: RemoteReadOptions): HttpRoute[] {
 function checkEncoding(headers: HttpRequest['headers']): HttpReply | undefined {
   const encoding = headers['content-encoding']?.trim().toLowerCase() ?? '';
   if (encoding === '' || encoding === 'snappy') return undefined;
-  return { status: 415, headers: { 'content-type': 'text/plain; charset=utf-8' }, body: 'expected Content-Encoding: snappy\n' };
+  return {
+    status: 415,
+    headers: { 'content-type': 'text/plain; charset=utf-8' },
+    body: 'expected Content-Encoding: snappy\n',
+  };
 }
 
 async function read(request: HttpRequest, options: RemoteReadOptions, gate: Gate): Promise<HttpReply> {
@@ -61,7 +65,9 @@ async function read(request: HttpRequest, options: RemoteReadOptions, gate: Gate
   };
   const asTimeout = (error: unknown): unknown =>
     timeout.aborted && !request.signal.aborted
-      ? new SluiceError('storage_limit', `cannot answer the query within ${limits.timeMs} ms; narrow it`, { cause: error })
+      ? new SluiceError('storage_limit', `cannot answer the query within ${limits.timeMs} ms; narrow it`, {
+          cause: error,
+        })
       : error;
   try {
     const decoded = decodeReadRequest(request.body, limits);

@@ -20,24 +20,30 @@ const SAMPLE_BYTES = 19;
 const window = new Uint8Array(2);
 
 /**
- * Writes the chunk of the first `count` samples: times in epoch milliseconds, strictly ascending; values as bits, two Uint32 a value: low, high.
+ * Writes the chunk of `count` samples from `from` on: times in epoch milliseconds, strictly ascending; values as bits, two Uint32 a value: low, high.
  */
-export function writeXorChunk(out: BitWriter, times: Float64Array, values: Uint32Array, count: number): void {
+export function writeXorChunk(
+  out: BitWriter,
+  times: Float64Array,
+  values: Uint32Array,
+  from: number,
+  count: number,
+): void {
   out.reset();
   out.reserve(16 + count * SAMPLE_BYTES);
   out.bits(count, 16);
   window[0] = NO_WINDOW;
   window[1] = 0;
-  let time = times[0]!;
-  let low = values[0]!;
-  let high = values[1]!;
+  let time = times[from]!;
+  let low = values[from * 2]!;
+  let high = values[from * 2 + 1]!;
   out.varint(time);
   out.bits64(low, high);
   let distance = 0;
-  for (let index = 1; index < count; index++) {
+  for (let index = from + 1; index < from + count; index++) {
     const nextTime = times[index]!;
     const nextDistance = nextTime - time;
-    if (index === 1) out.uvarint(nextDistance);
+    if (index === from + 1) out.uvarint(nextDistance);
     else writeTime(out, nextDistance - distance);
     const nextLow = values[index * 2]!;
     const nextHigh = values[index * 2 + 1]!;

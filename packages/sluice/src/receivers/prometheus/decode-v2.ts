@@ -83,34 +83,36 @@ export class DecoderV2 {
   #readSymbols(start: number, end: number): number {
     const reader = this.#reader;
     const symbols = this.#symbols;
-    let first = end;
-    let entries = 0;
+    const { stage } = this.#message;
     symbols.clear();
     reader.at = start;
-    while (reader.at < end) {
-      const before = reader.at;
+    for (;;) {
+      const at = symbols.scan(reader.at, end, this.#limits.symbolsPerRequest);
+      // The table may have let the memory grow.
+      this.#refresh();
+      if (at === false) {
+        throw new SluiceError('too_many_requests', 'cannot take the request: no memory is left for its symbols');
+      }
+      if (symbols.count > this.#limits.symbolsPerRequest) {
+        throw new SluiceError(
+          'bad_request',
+          `cannot take the request: it has more than ${this.#limits.symbolsPerRequest} symbols (limits.write-symbols)`,
+        );
+      }
+      if (at >= end) break;
+      reader.at = at;
       const tag = reader.tag(end);
       if (tag === 0x22) {
         const stop = reader.limit(end);
-        if (symbols.count === this.#limits.symbolsPerRequest) {
-          throw new SluiceError(
-            'bad_request',
-            `cannot take the request: it has more than ${this.#limits.symbolsPerRequest} symbols (limits.write-symbols)`,
-          );
-        }
-        if (!symbols.push(reader.at, stop)) throw new SluiceError('too_many_requests', 'cannot take the request: no memory is left for its symbols');
+        symbols.push(reader.at, stop);
         reader.at = stop;
       } else if (tag === 0x2a) {
-        if (first === end) first = before;
-        entries++;
+        stage.sawEntry(at);
         reader.at = reader.limit(end);
       } else reader.skipUnknown(tag, end, tag >>> 3 === 4 || tag >>> 3 === 5);
     }
-    this.#taken.entries(entries);
-    symbols.finish();
-    // Symbols may have let the memory grow.
-    this.#refresh();
-    return first;
+    this.#taken.entries(stage.entries);
+    return stage.firstEntry === 0 ? end : stage.firstEntry;
   }
 
   /** Returns the form, for the next one's guess. */

@@ -2,13 +2,13 @@ import type { LinearMemory } from '../../base/linear-memory.ts';
 import type { ActiveSeries, MessageSymbols } from '../../base/ports.ts';
 import type { SampleStage } from '../../base/sample-stage.ts';
 import { WordTable } from '../../base/word-table.ts';
+import { type ScanSymbols, scanSymbols } from './symbol-scan-code.ts';
 
 /** `number(ref)`: the symbol is not interned, so no known series has it. */
 export const NOT_INTERNED = 0xffffffff;
 
 /** The symbol table of a 2.0 message. Which interned symbol a reference means is found out when it is first used. */
 export class SymbolReferences implements MessageSymbols {
-  count = 0;
   readonly #stage: SampleStage;
   /** Start and end by reference. */
   readonly #ranges: WordTable;
@@ -16,11 +16,18 @@ export class SymbolReferences implements MessageSymbols {
   readonly #numbers: WordTable;
   /** Hash of the text by reference; 0 = not computed yet. */
   #hashes: Uint32Array = new Uint32Array(1024);
+  #hashed = 0;
+  readonly #scan: ScanSymbols;
 
   constructor(stage: SampleStage) {
     this.#stage = stage;
     this.#ranges = new WordTable(stage.memory, 2);
     this.#numbers = new WordTable(stage.memory, 1);
+    this.#scan = scanSymbols(stage.memory);
+  }
+
+  get count(): number {
+    return this.#stage.symbols;
   }
 
   get ranges(): Uint32Array {
@@ -40,25 +47,33 @@ export class SymbolReferences implements MessageSymbols {
     return this.ranges[ref * 2] === this.ranges[ref * 2 + 1];
   }
 
+  /** Forgets the symbols of the message before. */
   clear(): void {
-    this.#numbers.words.fill(0, 0, this.count);
-    this.#hashes.fill(0, 0, Math.min(this.count, this.#hashes.length));
-    this.count = 0;
+    this.#hashes.fill(0, 0, this.#hashed);
+    this.#hashed = 0;
   }
 
-  /** False when memory is exhausted. */
-  push(start: number, end: number): boolean {
+  /**
+   * Takes symbols from `at` on and steps over TimeSeries; returns where another field stands, or one that is not in the usual form, or where more than
+   * `limit` symbols are reached. False when memory is exhausted.
+   */
+  scan(at: number, end: number, limit: number): number | false {
+    for (let from = at; ; ) {
+      const room = Math.min(this.count + 4096, limit + 1);
+      if (!this.#ranges.reserve(room) || !this.#numbers.reserve(room)) return false;
+      this.#stage.placeSymbols(this.#numbers.address, this.#ranges.address);
+      from = this.#scan(this.#stage.address, from, end, room) >>> 0;
+      if (this.count < room || room > limit) return from;
+    }
+  }
+
+  /** Adds one symbol after `scan`, which leaves room for it. */
+  push(start: number, end: number): void {
     const ref = this.count;
-    if (!this.#ranges.reserve(ref) || !this.#numbers.reserve(ref)) return false;
     this.#ranges.words[ref * 2] = start;
     this.#ranges.words[ref * 2 + 1] = end;
-    this.count++;
-    return true;
-  }
-
-  /** All symbols are there: lets the stage know. */
-  finish(): void {
-    this.#stage.setSymbols(this.count, this.#numbers.address, this.#ranges.address);
+    this.#numbers.words[ref] = 0;
+    this.#stage.symbols = ref + 1;
   }
 
   /** Finds out which interned symbol `ref` (below `count`) means, or NOT_INTERNED. */
@@ -88,6 +103,7 @@ export class SymbolReferences implements MessageSymbols {
       for (let at = this.ranges[ref * 2]!; at < end; at++) hash = Math.imul(hash ^ memory.bytes[at]!, 0x01000193);
       hash = hash >>> 0 || 1;
       this.#hashes[ref] = hash;
+      this.#hashed = Math.max(this.#hashed, ref + 1);
     }
     return hash;
   }

@@ -3,7 +3,10 @@ import { ProtobufWriter, compressBlock } from 'promwrite/wire';
 import type { HttpReply, HttpRequest, HttpRoute } from '../../../src/base/ports.ts';
 
 /** Calls a route's handler as the HTTP server would. */
-export async function ask(routes: readonly HttpRoute[], request: Partial<HttpRequest> & { path: string }): Promise<HttpReply> {
+export async function ask(
+  routes: readonly HttpRoute[],
+  request: Partial<HttpRequest> & { path: string },
+): Promise<HttpReply> {
   const method = request.method ?? 'GET';
   for (const route of routes) {
     const pattern = new RegExp(`^${route.path.replaceAll('*', '([^/]+)')}$`);

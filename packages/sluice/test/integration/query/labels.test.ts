@@ -17,7 +17,8 @@ const at = (...times: number[]) => times.map((time) => ({ time, bits: bitsOf(1) 
 describe('the labels API', () => {
   let database: TestDatabase;
   const limits = toReadLimits(readLimitsSchema.parse({}));
-  const api = (store: Store) => createLabelsApi({ store, limits, metrics: createMetrics(), log: createLog({ level: 'silent' }) });
+  const api = (store: Store) =>
+    createLabelsApi({ store, limits, metrics: createMetrics(), log: createLog({ level: 'silent' }) });
   const get = async (path: string, query = '', method = 'GET', org = 1): Promise<Record<string, unknown>> => {
     const reply = await ask(api(database.store), { path, query: new URLSearchParams(query), method, org });
     assert.equal(reply.headers?.['content-type'], 'application/json');
@@ -28,12 +29,51 @@ describe('the labels API', () => {
   before(async () => {
     database = await openTestDatabase([1, 2]);
     await database.insert([
-      { labels: [['__name__', 'up'], ['instance', 'a:1'], ['job', 'one']], samples: at(T, T + 15_000) },
-      { labels: [['__name__', 'up'], ['instance', 'b:1'], ['job', 'two']], samples: at(T + 2 * HOUR) },
-      { labels: [['__name__', 'down'], ['größe', 'x'], ['job', 'Two']], samples: at(T) },
-      { labels: [['__name__', 'hist.gram'], ['__proto__', 'p'], ['job', 'one']], histograms: [histogramAt(T + HOUR)] },
+      {
+        labels: [
+          ['__name__', 'up'],
+          ['instance', 'a:1'],
+          ['job', 'one'],
+        ],
+        samples: at(T, T + 15_000),
+      },
+      {
+        labels: [
+          ['__name__', 'up'],
+          ['instance', 'b:1'],
+          ['job', 'two'],
+        ],
+        samples: at(T + 2 * HOUR),
+      },
+      {
+        labels: [
+          ['__name__', 'down'],
+          ['größe', 'x'],
+          ['job', 'Two'],
+        ],
+        samples: at(T),
+      },
+      {
+        labels: [
+          ['__name__', 'hist.gram'],
+          ['__proto__', 'p'],
+          ['job', 'one'],
+        ],
+        histograms: [histogramAt(T + HOUR)],
+      },
     ]);
-    await database.insert([{ labels: [['__name__', 'other'], ['second', 'org']], samples: at(T) }], 2);
+    await database.insert(
+      [
+        {
+          labels: [
+            ['__name__', 'other'],
+            ['second', 'org'],
+          ],
+          samples: at(T),
+        },
+      ],
+      2,
+    );
     const said = { unit: 's', help: 'help "text"' };
     await database.insertMetadata([
       { family: 'up', type: 'gauge', ...said, time: T },
@@ -68,7 +108,12 @@ describe('the labels API', () => {
     assert.deepEqual(await names(all + range(T + 15_001, T + HOUR - 1)), []);
     assert.deepEqual(await names(all + range(T + 2 * HOUR, T + 3 * HOUR)), ['up/two']);
     assert.deepEqual(await names(all + range(T + 3 * HOUR, T)), []);
-    assert.deepEqual(await names(`${all}&start=${(T + 2 * HOUR) / 1000}`), ['down/Two', 'hist.gram/one', 'up/one', 'up/two']);
+    assert.deepEqual(await names(`${all}&start=${(T + 2 * HOUR) / 1000}`), [
+      'down/Two',
+      'hist.gram/one',
+      'up/one',
+      'up/two',
+    ]);
   });
 
   it('lists label names, of all series or of some', async () => {
@@ -91,7 +136,10 @@ describe('the labels API', () => {
   it('cuts lists with a warning, and only when there is more', async () => {
     const warnings = ['results truncated due to limit'];
     assert.deepEqual(await get('/api/v1/labels', 'limit=2'), { ...success(['__name__', '__proto__']), warnings });
-    assert.deepEqual(await get('/api/v1/labels', 'limit=5'), success(['__name__', '__proto__', 'größe', 'instance', 'job']));
+    assert.deepEqual(
+      await get('/api/v1/labels', 'limit=5'),
+      success(['__name__', '__proto__', 'größe', 'instance', 'job']),
+    );
     assert.deepEqual(await get('/api/v1/label/job/values', 'limit=1'), { ...success(['Two']), warnings });
     assert.deepEqual(await get('/api/v1/label/job/values', 'limit=1&match[]=up'), { ...success(['one']), warnings });
     assert.deepEqual(await get('/api/v1/series', 'limit=1&match[]=up'), {
@@ -124,9 +172,17 @@ describe('the labels API', () => {
       else assert.match(body.error, error);
     };
     await bad('/api/v1/series', '', 'no match[] parameter provided');
-    await bad('/api/v1/series', 'match[]={}', 'invalid parameter "match[]": match[] must contain at least one non-empty matcher');
+    await bad(
+      '/api/v1/series',
+      'match[]={}',
+      'invalid parameter "match[]": match[] must contain at least one non-empty matcher',
+    );
     await bad('/api/v1/series', 'match[]=up{', /^invalid parameter "match\[\]": 1:4: parse error/);
-    await bad('/api/v1/series', 'match[]=up&start=x', 'invalid parameter "start": cannot parse "x" to a valid timestamp');
+    await bad(
+      '/api/v1/series',
+      'match[]=up&start=x',
+      'invalid parameter "start": cannot parse "x" to a valid timestamp',
+    );
     await bad('/api/v1/labels', 'limit=-1', 'invalid parameter "limit": limit must be non-negative');
     await bad('/api/v1/metadata', 'limit=x', 'limit must be a number');
   });

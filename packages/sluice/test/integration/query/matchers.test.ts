@@ -10,8 +10,45 @@ import { openTestDatabase, type DataSeries, type TestDatabase } from './promethe
 const NAMES = ['__name__', 'a', 'b.c', 'größe', "it's"];
 const VALUES = ['', 'x', 'xy', 'x\ny', 'X', 'a|b', 'größe', '🚰', '\\', "'", '%', 'a.b', 'ab', '\0x', 'x\n'];
 const PATTERNS = [
-  ...['x', 'x|y', 'x.*', '.*y', '.+', '.*', '', 'x.y', '(?i)x', 'x?', '[xy]+', '\\w+', '\\\\', 'a\\.b', 'a.b', 'a|b', 'a\\|b'],
-  ...['(x|xy)', '^x$', 'x$|^y', '\\pL+', '[^x]', 'g.ö.e|gr.+', '(?:a|X)b?', '.', '..', "'", '%', '\0.', '\\x00.', '(?s).*', '(?-s)x.y', '\\bx\\b', 'x\\z', '\\Ax'],
+  ...[
+    'x',
+    'x|y',
+    'x.*',
+    '.*y',
+    '.+',
+    '.*',
+    '',
+    'x.y',
+    '(?i)x',
+    'x?',
+    '[xy]+',
+    '\\w+',
+    '\\\\',
+    'a\\.b',
+    'a.b',
+    'a|b',
+    'a\\|b',
+  ],
+  ...[
+    '(x|xy)',
+    '^x$',
+    'x$|^y',
+    '\\pL+',
+    '[^x]',
+    'g.ö.e|gr.+',
+    '(?:a|X)b?',
+    '.',
+    '..',
+    "'",
+    '%',
+    '\0.',
+    '\\x00.',
+    '(?s).*',
+    '(?-s)x.y',
+    '\\bx\\b',
+    'x\\z',
+    '\\Ax',
+  ],
 ];
 
 describe('matchers in the database', () => {
@@ -35,7 +72,14 @@ describe('matchers in the database', () => {
   after(() => database.close());
 
   const find = async (matchers: readonly Matcher[]) => {
-    const lookup = { store: database.store, org: 1, matchers, start: 1_700_000_000_000, limit: 10_000, timeoutMs: 10_000 };
+    const lookup = {
+      store: database.store,
+      org: 1,
+      matchers,
+      start: 1_700_000_000_000,
+      limit: 10_000,
+      timeoutMs: 10_000,
+    };
     const found = await findSeries({ ...lookup, signal: new AbortController().signal });
     return found.map((series) => JSON.stringify([...labelsOf(series)]));
   };
@@ -43,8 +87,17 @@ describe('matchers in the database', () => {
   it('select what the same expressions select here', async () => {
     const types = ['EQ', 'NEQ', 'RE', 'NRE'] as const;
     const matcher = fc
-      .tuple(fc.constantFrom(...types), fc.constantFrom(...NAMES, 'nosuch'), fc.constantFrom(...VALUES), fc.constantFrom(...PATTERNS))
-      .map(([type, name, value, pattern]): Matcher => ({ type, name, value: type === 'EQ' || type === 'NEQ' ? value : pattern }));
+      .tuple(
+        fc.constantFrom(...types),
+        fc.constantFrom(...NAMES, 'nosuch'),
+        fc.constantFrom(...VALUES),
+        fc.constantFrom(...PATTERNS),
+      )
+      .map(([type, name, value, pattern]): Matcher => ({
+        type,
+        name,
+        value: type === 'EQ' || type === 'NEQ' ? value : pattern,
+      }));
     await fc.assert(
       fc.asyncProperty(fc.array(matcher, { maxLength: 3 }), async (matchers) => {
         checkMatchers(matchers, { matchers: 10, regexBytes: 1000 });

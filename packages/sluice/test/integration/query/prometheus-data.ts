@@ -49,7 +49,10 @@ export async function openTestDatabase(organisations: readonly number[] = [1]): 
     if (batch.rows === 0) return;
     const file = join(directory, `${randomUUID()}.native`);
     await writeFile(file, encodeNative([batch]).chunks);
-    const names = joinSql(batch.source.columns.map(({ name }) => identifier(name)), ', ');
+    const names = joinSql(
+      batch.source.columns.map(({ name }) => identifier(name)),
+      ', ',
+    );
     const table = identifier(databaseOf(batch.source, batch.org), batch.source.table);
     await store.insert(sql`INSERT INTO ${table} (${names}) FROM INFILE ${file} FORMAT Native`);
     await rm(file);
@@ -79,14 +82,20 @@ function dataBatches(data: readonly DataSeries[], org: number): Batch[] {
   const histogramRows = new BatchBuilder(histograms);
   for (const one of data) {
     const { metric, series: id } = idsOf(one.labels);
-    const first = Math.min(...(one.samples ?? []).map(({ time }) => time), ...(one.histograms ?? []).map(({ time }) => time));
+    const first = Math.min(
+      ...(one.samples ?? []).map(({ time }) => time),
+      ...(one.histograms ?? []).map(({ time }) => time),
+    );
     for (const time of one.announced ?? [first]) {
       put64(seriesRows.fixed('metric_id'), metric);
       put64(seriesRows.fixed('series_id'), id);
       put64(seriesRows.fixed('valid_from'), BigInt(first === Infinity ? time : first));
       put64(seriesRows.fixed('time'), BigInt(time));
       seriesRows.string('metric_name').appendText(one.labels.find(([name]) => name === '__name__')?.[1] ?? '');
-      putLabels(seriesRows, one.labels.filter(([name]) => name !== '__name__'));
+      putLabels(
+        seriesRows,
+        one.labels.filter(([name]) => name !== '__name__'),
+      );
     }
     for (const { time, bits } of one.samples ?? []) {
       put64(sampleRows.fixed('metric_id'), metric);
@@ -145,8 +154,16 @@ function putHistogram(builder: BatchBuilder, metric: bigint, id: bigint, point: 
   whole('zero_count_float', point.isFloat ? point.zeroCount : 0n);
   for (const side of ['positive', 'negative'] as const) {
     const { spans, values } = point[side];
-    putList(builder, `${side}_span_offsets`, spans.map(([offset]) => BigInt(offset)));
-    putList(builder, `${side}_span_lengths`, spans.map(([, length]) => BigInt(length)));
+    putList(
+      builder,
+      `${side}_span_offsets`,
+      spans.map(([offset]) => BigInt(offset)),
+    );
+    putList(
+      builder,
+      `${side}_span_lengths`,
+      spans.map(([, length]) => BigInt(length)),
+    );
     putList(builder, `${side}_deltas`, point.isFloat ? [] : values);
     putList(builder, `${side}_counts`, point.isFloat ? values : []);
   }

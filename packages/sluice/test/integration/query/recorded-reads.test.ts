@@ -75,7 +75,10 @@ describe('recorded remote-read queries', () => {
       const { request, response, decoded } = await fixture('streamed', name);
       const reply = await ask(routes(), { method: 'POST', path: '/api/v1/read', body: request });
       assert.equal(reply.status, 200);
-      assert.equal(reply.headers?.['content-type'], 'application/x-streamed-protobuf; proto=prometheus.ChunkedReadResponse');
+      assert.equal(
+        reply.headers?.['content-type'],
+        'application/x-streamed-protobuf; proto=prometheus.ChunkedReadResponse',
+      );
       assert.equal(reply.headers?.['content-encoding'], undefined);
       const body = await bodyOf(reply);
       assert.deepEqual(decodeStreamed(body, 1), streamedResults(decoded));
@@ -93,7 +96,10 @@ describe('recorded remote-read queries', () => {
       const answer = decodeSamples(await uncompressed(reply));
       const sorted = sampleResults(decoded).map((series) => series.toSorted(byLabels));
       // Two differences: Prometheus loses the sign of a zero here, and leaves the series unsorted.
-      assert.deepEqual(answer.map((series) => series.map(withoutMinusZero)), sorted);
+      assert.deepEqual(
+        answer.map((series) => series.map(withoutMinusZero)),
+        sorted,
+      );
     });
   }
 });
@@ -127,7 +133,10 @@ async function recorded(form: 'streamed' | 'samples'): Promise<Recorded[]> {
 
 /** Everything that any answer holds, once. */
 function unionOf(all: readonly Recorded[]): DataSeries[] {
-  const series = new Map<string, { labels: AnswerSeries['labels']; samples: Map<number, bigint>; histograms: Map<number, HistogramPoint> }>();
+  const series = new Map<
+    string,
+    { labels: AnswerSeries['labels']; samples: Map<number, bigint>; histograms: Map<number, HistogramPoint> }
+  >();
   for (const one of all.flatMap(streamedResults).flat()) {
     const key = JSON.stringify(one.labels);
     const known = series.get(key) ?? { labels: one.labels, samples: new Map(), histograms: new Map() };

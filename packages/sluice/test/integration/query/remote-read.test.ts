@@ -34,7 +34,11 @@ const histogram = (time: number, change: Partial<HistogramPoint> = {}): Histogra
   ...change,
 });
 
-const named = (name: string, start = T - 1000, end = T + 3_600_000): TestQuery => ({ start, end, matchers: [['__name__', 0, name]] });
+const named = (name: string, start = T - 1000, end = T + 3_600_000): TestQuery => ({
+  start,
+  end,
+  matchers: [['__name__', 0, name]],
+});
 
 describe('remote read', () => {
   let database: TestDatabase;
@@ -47,27 +51,46 @@ describe('remote read', () => {
   const both = async (queries: readonly TestQuery[], changed: Partial<ReadLimits> = {}): Promise<AnswerSeries[][]> => {
     const streamed = decodeStreamed(await bodyOf(await post(readRequest(queries, STREAMED), changed)), queries.length);
     const samples = decodeSamples(await uncompressed(await post(readRequest(queries), changed)));
-    const valuesOf = (results: AnswerSeries[][]) => results.map((series) => series.map((one) => ({ ...one, histograms: one.histograms.map(withoutHint) })));
+    const valuesOf = (results: AnswerSeries[][]) =>
+      results.map((series) => series.map((one) => ({ ...one, histograms: one.histograms.map(withoutHint) })));
     assert.deepEqual(valuesOf(streamed), valuesOf(samples));
     return streamed;
   };
 
   const many: DataSeries[] = Array.from({ length: 300 }, (_, index) => ({
-    labels: [['__name__', 'many'], ['pod', `pod-${(index * 7919) % 300}`], ['zone', index % 2 === 0 ? 'a' : 'b']],
+    labels: [
+      ['__name__', 'many'],
+      ['pod', `pod-${(index * 7919) % 300}`],
+      ['zone', index % 2 === 0 ? 'a' : 'b'],
+    ],
     samples: points(250, T + index),
   }));
 
   before(async () => {
     database = await openTestDatabase([1, 7]);
     await database.insert(many);
-    await database.insert([{ labels: [['__name__', 'elsewhere'], ['org', '7']], samples: points(3) }], 7);
+    await database.insert(
+      [
+        {
+          labels: [
+            ['__name__', 'elsewhere'],
+            ['org', '7'],
+          ],
+          samples: points(3),
+        },
+      ],
+      7,
+    );
   });
   after(() => database.close());
 
   it('gives series sorted by label set, and exactly the range, both ends included', async () => {
     const [series] = await both([{ start: T + 15_000, end: T + 30_000, matchers: [['__name__', 0, 'many']] }]);
     const pods = Array.from({ length: 300 }, (_, index) => `pod-${index}`).sort();
-    assert.deepEqual(series!.map(({ labels }) => labels[1]![1]), pods);
+    assert.deepEqual(
+      series!.map(({ labels }) => labels[1]![1]),
+      pods,
+    );
     for (const { samples } of series!) {
       const start = samples[0]!.time;
       assert.ok(samples.every(({ time }) => time >= T + 15_000 && time <= T + 30_000));
@@ -76,7 +99,14 @@ describe('remote read', () => {
   });
 
   it('answers every query of a request, in order, overlapping or empty ones too', async () => {
-    const pod: TestQuery = { start: T, end: T + 60_000, matchers: [['pod', 2, 'pod-1[0-9]'], ['zone', 1, 'b']] };
+    const pod: TestQuery = {
+      start: T,
+      end: T + 60_000,
+      matchers: [
+        ['pod', 2, 'pod-1[0-9]'],
+        ['zone', 1, 'b'],
+      ],
+    };
     const backwards = { ...named('many'), end: T - 2000 };
     const results = await both([pod, named('nosuch'), named('many'), backwards, pod]);
     assert.deepEqual(results[0], results[4]);
@@ -91,7 +121,10 @@ describe('remote read', () => {
     await database.insert([{ labels, samples: points(200) }]);
     const [series] = await both([named('disorder', T - 1e6, T + 1e7)]);
     const times = new Set([...points(200), ...points(200, T - 100_000, 10_000)].map(({ time }) => time));
-    assert.deepEqual(series![0]!.samples.map(({ time }) => time), [...times].sort((a, b) => a - b));
+    assert.deepEqual(
+      series![0]!.samples.map(({ time }) => time),
+      [...times].sort((a, b) => a - b),
+    );
   });
 
   it('merges floats and histograms of a series by time, in chunks that never overlap', async () => {
@@ -103,7 +136,9 @@ describe('remote read', () => {
         // For the same time as a float: one of them is given.
         histogram(T + 300_000),
         staleHistogram(T + 310_000, false),
-        ...[400_000, 410_000].map((at) => histogram(T + at, { positive: { spans: [[at / 10_000, 2]], values: [3n, 4n] } })),
+        ...[400_000, 410_000].map((at) =>
+          histogram(T + at, { positive: { spans: [[at / 10_000, 2]], values: [3n, 4n] } }),
+        ),
       ],
     };
     await database.insert([one]);
@@ -115,14 +150,22 @@ describe('remote read', () => {
       one.histograms!.filter(({ time }) => time !== T + 300_000).map(withoutHint),
     );
     const stream = await bodyOf(await post(readRequest([named('mixed')], STREAMED)));
-    assert.deepEqual(decodeFrames(stream).map(({ chunks }) => chunks.map(({ type }) => type)), [[1, 2, 1, 2, 2, 2]]);
+    assert.deepEqual(
+      decodeFrames(stream).map(({ chunks }) => chunks.map(({ type }) => type)),
+      [[1, 2, 1, 2, 2, 2]],
+    );
   });
 
   it('keeps NaN payloads, the stale marker and -0 in both forms', async () => {
     const bits = [0x7ff8000000000001n, STALE_BITS, 1n << 63n, 0n, bitsOf(Infinity), 1n, 0xfff8dead0000beefn];
-    await database.insert([{ labels: [['__name__', 'bits']], samples: bits.map((value, index) => ({ time: T + index, bits: value })) }]);
+    await database.insert([
+      { labels: [['__name__', 'bits']], samples: bits.map((value, index) => ({ time: T + index, bits: value })) },
+    ]);
     const [series] = await both([named('bits')]);
-    assert.deepEqual(series![0]!.samples.map((sample) => sample.bits), bits);
+    assert.deepEqual(
+      series![0]!.samples.map((sample) => sample.bits),
+      bits,
+    );
   });
 
   it('finds series that were announced once and are still active, and late samples of new series', async () => {
@@ -134,7 +177,10 @@ describe('remote read', () => {
     ]);
     const query: TestQuery = { start: T - 1000, end: T + day, matchers: [['__name__', 2, 'active|late|gone']] };
     const [series] = await both([query]);
-    assert.deepEqual(series!.map(({ labels }) => labels[0]![1]), ['active', 'late']);
+    assert.deepEqual(
+      series!.map(({ labels }) => labels[0]![1]),
+      ['active', 'late'],
+    );
     const [forever] = await both([{ ...query, start: -Number.MAX_SAFE_INTEGER, end: Number.MAX_SAFE_INTEGER }]);
     assert.equal(forever!.length, 3);
   });
@@ -146,7 +192,13 @@ describe('remote read', () => {
   });
 
   it('gives the same answer when little may be held back', async () => {
-    const some: TestQuery = { ...named('many'), matchers: [['__name__', 0, 'many'], ['pod', 2, 'pod-1.']] };
+    const some: TestQuery = {
+      ...named('many'),
+      matchers: [
+        ['__name__', 0, 'many'],
+        ['pod', 2, 'pod-1.'],
+      ],
+    };
     const [whole] = await both([some]);
     assert.equal(whole!.length, 10);
     for (const change of [{ bufferBytes: 4000 }, { bufferBytes: 1 }, { frameBytes: 300 }]) {
@@ -156,7 +208,10 @@ describe('remote read', () => {
 
   it('refuses what is beyond the limits before it sends anything', async () => {
     const refused = async (changed: Partial<ReadLimits>, accepted: readonly number[], message: RegExp) =>
-      assert.rejects(post(readRequest([named('many')], accepted), changed), (error) => isSluiceError(error, 'bad_request') && message.test(error.message));
+      assert.rejects(
+        post(readRequest([named('many')], accepted), changed),
+        (error) => isSluiceError(error, 'bad_request') && message.test(error.message),
+      );
     await refused({ samples: 300 * 240 - 1 }, [0], /^exceeded sample limit \(71999\)$/);
     await refused({ responseBytes: 100_000 }, [0], /exceeded limit of the answer's size \(100000 bytes\)/);
     await refused({ series: 299 }, STREAMED, /more than 299 series match/);
@@ -206,7 +261,12 @@ describe('remote read', () => {
     const request = { method: 'POST', path: '/api/v1/read' };
     await assert.rejects(ask(one, { ...request, body: readRequest([named('many')], STREAMED) }), /the disk is gone/);
     const later = readRequest([{ start: T, end: T, matchers: [['pod', 0, 'pod-0']] }, named('many')], STREAMED);
-    const sound = createRemoteRead({ store: { ...failing, stream: failsFrom(database.store, 2) }, limits, metrics, log });
+    const sound = createRemoteRead({
+      store: { ...failing, stream: failsFrom(database.store, 2) },
+      limits,
+      metrics,
+      log,
+    });
     const reply = await ask(sound, { ...request, body: later });
     assert.equal(reply.status, 200);
     await assert.rejects(bodyOf(reply), /the disk is gone/);
@@ -228,16 +288,26 @@ describe('remote read', () => {
     const start = performance.now();
     const one = createRemoteRead({ store: slow, limits: { ...limits, timeMs: 100 }, metrics, log });
     const asked = ask(one, { method: 'POST', path: '/api/v1/read', body: readRequest([named('many')], STREAMED) });
-    await assert.rejects(asked, (error) => isSluiceError(error, 'storage_limit') && /within 100 ms/.test(error.message));
+    await assert.rejects(
+      asked,
+      (error) => isSluiceError(error, 'storage_limit') && /within 100 ms/.test(error.message),
+    );
     assert.ok(performance.now() - start < 5000);
   });
 
   it('stays flat in memory while a large answer is streamed', async () => {
     // 200 series of 20,000 samples with random values, made in the database: about 36 MB of chunks.
-    const series: DataSeries[] = Array.from({ length: 200 }, (_, index) => ({ labels: [['__name__', 'large'], ['n', String(index)]], announced: [T] }));
+    const series: DataSeries[] = Array.from({ length: 200 }, (_, index) => ({
+      labels: [
+        ['__name__', 'large'],
+        ['n', String(index)],
+      ],
+      announced: [T],
+    }));
     await database.insert(series);
     const ids = series.map(({ labels }) => idsOf(labels));
-    await database.store.command(sql`INSERT INTO prometheus.samples SELECT ${ids[0]!.metric}, [${ids.map((one) => one.series)}][n % 200 + 1],
+    await database.store
+      .command(sql`INSERT INTO prometheus.samples SELECT ${ids[0]!.metric}, [${ids.map((one) => one.series)}][n % 200 + 1],
       fromUnixTimestamp64Milli(${T} + intDiv(n, 200) * 1000), reinterpretAsFloat64(rand64()) FROM (SELECT number AS n FROM numbers(4000000))`);
     const changed = { bufferBytes: 2 << 20 };
     const reply = await post(readRequest([named('large', T, T + 20_000_000)], STREAMED), changed);

@@ -2,7 +2,6 @@ import { randomUUID } from 'node:crypto';
 import { createWriteStream } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import type { Writable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
@@ -213,7 +212,8 @@ export async function startChdbFront(directory: string): Promise<ChdbFront> {
   const listen = () =>
     new Promise<void>((resolve) => {
       server.listen(port, '127.0.0.1', () => {
-        port = (server.address() as AddressInfo).port;
+        const address = server.address();
+        if (typeof address === 'object' && address !== null) ({ port } = address);
         resolve();
       });
     });
@@ -264,6 +264,6 @@ function fail(response: ServerResponse, error: unknown): void {
 
 async function text(request: IncomingMessage): Promise<string> {
   const pieces: Buffer[] = [];
-  for await (const piece of request) pieces.push(piece as Buffer);
+  for await (const piece of request) if (Buffer.isBuffer(piece)) pieces.push(piece);
   return Buffer.concat(pieces).toString('utf8');
 }

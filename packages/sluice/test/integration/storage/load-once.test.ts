@@ -11,10 +11,11 @@ const ROWS = 600;
 const child = fileURLToPath(new URL('load-child.ts', import.meta.url));
 const faults = fileURLToPath(new URL('../../fixtures/kill-at-rename.c', import.meta.url));
 
+const mixed = (row: number) => DAY + (row % 3) * 86_400_000;
+
 /** Three segments: one day in two blocks; three days in two mixed blocks; one day. So 5 INSERTs, 5 parts, 5 renames. */
 function fill(folder: string): void {
   const journal = new SegmentFiles(join(folder, 'journal'));
-  const mixed = (row: number) => DAY + (row % 3) * 86_400_000;
   journal.add('prometheus.samples', [numberedSamples(0, 100, () => DAY), numberedSamples(100, 100, () => DAY)]);
   journal.add('prometheus.samples', [numberedSamples(200, 150, mixed), numberedSamples(350, 150, mixed)]);
   journal.add('prometheus.samples', [numberedSamples(500, 100, () => DAY)]);
@@ -31,6 +32,20 @@ const compiler = ['cc', 'gcc', 'clang'].find((name) => {
 });
 const possible = process.platform === 'linux' && compiler !== undefined;
 const skip = possible ? false : 'needs Linux and a C compiler (cc) for the fault injection library';
+
+async function load(folder: string, environment: Record<string, string>) {
+  const args = ['--conditions=@sluice/source', child, folder];
+  const loading = spawn(process.execPath, args, {
+    env: { ...process.env, UV_THREADPOOL_SIZE: '16', ...environment },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  let output = '';
+  let errors = '';
+  loading.stdout.on('data', (data: Buffer) => (output += data.toString()));
+  loading.stderr.on('data', (data: Buffer) => (errors += data.toString()));
+  const signal = await new Promise<string | null>((resolve) => loading.on('close', (_code, killed) => resolve(killed)));
+  return { output: output.trim(), errors, signal };
+}
 
 describe(
   'a part in the database is made once, whatever happens at its rename',
@@ -49,22 +64,6 @@ describe(
       for (const remove of removals) await remove();
       removals = [];
     });
-
-    async function load(folder: string, environment: Record<string, string>) {
-      const args = ['--conditions=@sluice/source', child, folder];
-      const process_ = spawn(process.execPath, args, {
-        env: { ...process.env, UV_THREADPOOL_SIZE: '16', ...environment },
-        stdio: ['ignore', 'pipe', 'pipe'],
-      });
-      let output = '';
-      let errors = '';
-      process_.stdout.on('data', (data: Buffer) => (output += data.toString()));
-      process_.stderr.on('data', (data: Buffer) => (errors += data.toString()));
-      const signal = await new Promise<string | null>((resolve) =>
-        process_.on('close', (_code, killed) => resolve(killed)),
-      );
-      return { output: output.trim(), errors, signal };
-    }
 
     async function round(name: string, environment: Record<string, string>, diesAt: boolean): Promise<void> {
       const folder = await tempFolder(name);

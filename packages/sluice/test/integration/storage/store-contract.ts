@@ -143,11 +143,8 @@ export function storeContract(options: ContractOptions): void {
     });
 
     it('keeps queries going while streams are open and idle', async () => {
-      const open = Array.from({ length: 5 }, () =>
-        store()
-          .stream(sql`SELECT number FROM numbers(10000000)`)
-          [Symbol.asyncIterator](),
-      );
+      const query = sql`SELECT number FROM numbers(10000000)`;
+      const open = Array.from({ length: 5 }, () => iterate(store().stream(query)));
       for (const iterator of open) assert.equal((await iterator.next()).done, false);
       assert.equal(rowsOf(await store().select(sql`SELECT 1 AS one`)), 1);
       for (const iterator of open) await iterator.return?.();
@@ -234,6 +231,10 @@ export function hostileTexts(count: number): string[] {
   return Array.from({ length: count }, () =>
     Array.from({ length: random(8) }, () => PIECES[random(PIECES.length)]!).join(''),
   );
+}
+
+function iterate(blocks: AsyncIterable<NativeBlock>): AsyncIterator<NativeBlock> {
+  return blocks[Symbol.asyncIterator]();
 }
 
 function rowsOf(blocks: readonly NativeBlock[]): number {

@@ -1,4 +1,10 @@
-import { decodeHistogramChunk, decodeXorChunk, type Buckets, type HistogramPoint, type Sample } from './chunk-decoder.ts';
+import {
+  decodeHistogramChunk,
+  decodeXorChunk,
+  type Buckets,
+  type HistogramPoint,
+  type Sample,
+} from './chunk-decoder.ts';
 
 /** Decoders of remote-read answers for tests, independent of the code under test. */
 
@@ -142,7 +148,8 @@ export function decodeStreamed(stream: Uint8Array, queries: number): AnswerSerie
     for (const info of frame.chunks) {
       const points = info.type === 1 ? decodeXorChunk(info.data) : decodeHistogramChunk(info.data, info.type === 3);
       if (points.length === 0 || points.length > 120) throw new Error(`a chunk has ${points.length} points`);
-      if (points[0]!.time !== info.min || points.at(-1)!.time !== info.max) throw new Error('a chunk says other times than it has');
+      if (points[0]!.time !== info.min || points.at(-1)!.time !== info.max)
+        throw new Error('a chunk says other times than it has');
       for (const { time } of points) {
         if (time <= last) throw new Error('points are out of order');
         last = time;

@@ -29,19 +29,41 @@ function compare(left: Labels, right: Labels): number {
   return left.length - right.length;
 }
 
-const word = fc.string({ unit: fc.constantFrom('\0', '\u0001', '\u0002', 'a', 'b', 'é', '\u{1F6B0}', '\uffee'), maxLength: 3 });
+const word = fc.string({
+  unit: fc.constantFrom('\0', '\u0001', '\u0002', 'a', 'b', 'é', '\u{1F6B0}', '\uffee'),
+  maxLength: 3,
+});
 const set = fc.uniqueArray(fc.tuple(word, word), { maxLength: 4, selector: ([name]) => name });
 
 describe('label sets', () => {
   it('are sorted by name, the metric name among them', () => {
-    const labels: Labels = [['a', '1'], ['B', '2'], ['_', '3'], ['größe', 'x'.repeat(300)]];
-    assert.deepEqual([...labelsOf(read('up', labels))], [
+    const labels: Labels = [
       ['B', '2'],
       ['_', '3'],
-      ['__name__', 'up'],
+      ['__name', '4'],
       ['a', '1'],
-      ['größe', 'x'.repeat(300)],
-    ]);
+      ['größe', 'x'.repeat(3000)],
+    ];
+    assert.deepEqual(
+      [...labelsOf(read('up', labels))],
+      [
+        ['B', '2'],
+        ['_', '3'],
+        ['__name', '4'],
+        ['__name__', 'up'],
+        ['a', '1'],
+        ['größe', 'x'.repeat(3000)],
+      ],
+    );
+    assert.deepEqual([...labelsOf(read('up', []))], [['__name__', 'up']]);
+    assert.deepEqual([...labelsOf(read('', [['__name__x', 'y']]))], [['__name__x', 'y']]);
+    assert.deepEqual(
+      [...labelsOf(read('up', [['__name__x', 'y']]))],
+      [
+        ['__name__', 'up'],
+        ['__name__x', 'y'],
+      ],
+    );
     assert.deepEqual([...labelsOf(read('', []))], []);
   });
 

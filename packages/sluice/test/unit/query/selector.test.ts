@@ -51,7 +51,10 @@ describe('series selectors', () => {
   ];
   for (const [text, message] of bad) {
     it(`refuses ${JSON.stringify(text)}`, () => {
-      assert.throws(() => parseSelector(text), (error) => isSluiceError(error, 'bad_request') && message.test(error.message));
+      assert.throws(
+        () => parseSelector(text),
+        (error) => isSluiceError(error, 'bad_request') && message.test(error.message),
+      );
     });
   }
 });

@@ -1,6 +1,12 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { countParameter, labelName, limitParameter, selectors, timeParameters } from '../../../../src/query/labels/parameters.ts';
+import {
+  countParameter,
+  labelName,
+  limitParameter,
+  selectors,
+  timeParameters,
+} from '../../../../src/query/labels/parameters.ts';
 
 const limits = { matchers: 10, regexBytes: 1000 };
 const time = (text: string) => timeParameters(new URLSearchParams({ start: text })).start;
@@ -18,7 +24,9 @@ describe('times', () => {
 
   it('are refused when they are something else', () => {
     for (const text of ['now', '2023-11-14', '1h', 'Infinity', '2023-13-14T22:13:20Z']) {
-      assert.throws(() => time(text), { message: `invalid parameter "start": cannot parse "${text}" to a valid timestamp` });
+      assert.throws(() => time(text), {
+        message: `invalid parameter "start": cannot parse "${text}" to a valid timestamp`,
+      });
     }
   });
 });
@@ -42,7 +50,9 @@ describe('selectors', () => {
   it('are refused with the parameter named', () => {
     const bad = (text: string) => () => selectors(new URLSearchParams({ 'match[]': text }), limits);
     assert.throws(bad('up{'), /^SluiceError: invalid parameter "match\[\]": 1:4: parse error/);
-    assert.throws(bad('{a=~".*"}'), { message: 'invalid parameter "match[]": match[] must contain at least one non-empty matcher' });
+    assert.throws(bad('{a=~".*"}'), {
+      message: 'invalid parameter "match[]": match[] must contain at least one non-empty matcher',
+    });
     assert.throws(bad('{a=~"("}'), /invalid parameter "match\[\]".*regular expression/);
     assert.throws(bad(`{a="${'b'.repeat(3000)}"}`), /at most 2000 bytes/);
   });

@@ -14,8 +14,23 @@ const series = (name: string): FoundSeries => {
 
 function put(sink: ChunkSink, index: number, count: number, from = 0): void {
   sink.begin(index);
-  for (let at = 0; at < count; at++) sink.float(from + at * 1000, at, 0x40000000 + at);
+  putFloats(sink, count, from);
   sink.end();
+}
+
+/** In parts of several sizes, as the blocks of the database end anywhere. */
+function putFloats(sink: ChunkSink, count: number, from: number): void {
+  const times = new Float64Array(300);
+  const values = new Uint32Array(600);
+  for (let at = 0, part = 1; at < count; at += part, part = (part * 7) % 300) {
+    const size = Math.min(part, count - at);
+    for (let index = 0; index < size; index++) {
+      times[index] = from + (at + index) * 1000;
+      values[index * 2] = at + index;
+      values[index * 2 + 1] = 0x40000000 + at + index;
+    }
+    sink.floats(times, values, size);
+  }
 }
 
 describe('frames', () => {
@@ -26,16 +41,22 @@ describe('frames', () => {
     put(sink, 0, 250);
     const stream = Buffer.concat([...frames.inOrder(1 << 20)]);
     const decoded = decodeFrames(stream);
-    assert.deepEqual(decoded.map(({ labels, queryIndex }) => [labels, queryIndex]), [
-      [[['a', 'x']], 3],
-      [[['a', 'z']], 3],
-    ]);
+    assert.deepEqual(
+      decoded.map(({ labels, queryIndex }) => [labels, queryIndex]),
+      [
+        [[['a', 'x']], 3],
+        [[['a', 'z']], 3],
+      ],
+    );
     // 120 samples a chunk, and the times of each said exactly.
-    assert.deepEqual(decoded[0]!.chunks.map(({ min, max, type }) => [min, max, type]), [
-      [0, 119_000, 1],
-      [120_000, 239_000, 1],
-      [240_000, 249_000, 1],
-    ]);
+    assert.deepEqual(
+      decoded[0]!.chunks.map(({ min, max, type }) => [min, max, type]),
+      [
+        [0, 119_000, 1],
+        [120_000, 239_000, 1],
+        [240_000, 249_000, 1],
+      ],
+    );
     assert.deepEqual(decodeXorChunk(decoded[1]!.chunks[0]!.data), [{ time: 0, bits: 0x4000000000000000n }]);
     assert.equal(sink.points, 251);
   });
@@ -44,7 +65,7 @@ describe('frames', () => {
     const frames = new FrameWriter([series('x')], 0, 1000);
     const sink = new ChunkSink(frames);
     sink.begin(0);
-    for (let at = 0; at < 5000; at++) sink.float(at * 1000, at, 0x40000000 + at);
+    putFloats(sink, 5000, 0);
     const taken = frames.takeFrames();
     sink.end();
     const stream = Buffer.concat([taken, ...frames.inOrder(100)]);

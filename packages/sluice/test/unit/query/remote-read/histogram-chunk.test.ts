@@ -6,7 +6,9 @@ import type { HistogramRows, Lists } from '../../../../src/query/remote-read/his
 import { bitsOf, decodeHistogramChunk, staleHistogram, type HistogramPoint } from '../chunk-decoder.ts';
 
 function halves(values: readonly bigint[]): Uint32Array {
-  return new Uint32Array(values.flatMap((value) => [Number(BigInt.asUintN(32, value)), Number(BigInt.asUintN(32, value >> 32n))]));
+  return new Uint32Array(
+    values.flatMap((value) => [Number(BigInt.asUintN(32, value)), Number(BigInt.asUintN(32, value >> 32n))]),
+  );
 }
 
 function lists<T>(all: readonly (readonly T[])[], make: (values: T[]) => Uint32Array): Lists<Uint32Array> {
@@ -23,8 +25,14 @@ function rowsOf(points: readonly HistogramPoint[]): HistogramRows {
     return {
       offsets: { ends, values: new Int32Array(values.buffer) },
       lengths: lists(lengths, (all) => Uint32Array.from(all)),
-      deltas: lists(points.map((point) => (point.isFloat ? [] : point[name].values)), halves),
-      counts: lists(points.map((point) => (point.isFloat ? point[name].values : [])), halves),
+      deltas: lists(
+        points.map((point) => (point.isFloat ? [] : point[name].values)),
+        halves,
+      ),
+      counts: lists(
+        points.map((point) => (point.isFloat ? point[name].values : [])),
+        halves,
+      ),
     };
   };
   const column = (pick: (point: HistogramPoint) => bigint) => halves(points.map(pick));
@@ -41,7 +49,10 @@ function rowsOf(points: readonly HistogramPoint[]): HistogramRows {
     zeroCountFloat: column((point) => (point.isFloat ? point.zeroCount : 0n)),
     positive: side('positive'),
     negative: side('negative'),
-    customValues: lists(points.map((point) => point.customValues), halves),
+    customValues: lists(
+      points.map((point) => point.customValues),
+      halves,
+    ),
   };
 }
 
@@ -64,7 +75,13 @@ const integer = (change: Partial<HistogramPoint> = {}): HistogramPoint => ({
   zeroCount: 1n,
   sum: bitsOf(1.5),
   zeroThreshold: bitsOf(2 ** -128),
-  positive: { spans: [[-4, 2], [1, 1]], values: [3n, 1n, -2n] },
+  positive: {
+    spans: [
+      [-4, 2],
+      [1, 1],
+    ],
+    values: [3n, 1n, -2n],
+  },
   negative: { spans: [[0, 1]], values: [5n] },
   customValues: [],
   ...change,
@@ -91,7 +108,12 @@ describe('histogram chunks', () => {
   const signed64 = fc.oneof(
     fc.bigInt({ min: -(1n << 63n), max: (1n << 63n) - 1n }),
     fc.integer({ min: -300, max: 300 }).map(BigInt),
-    fc.constantFrom(...[3, 4, 5, 31, 32, 33, 255, 256, 2047, 2048, 131_071, 131_072, 2 ** 24, 2 ** 24 + 1].flatMap((n) => [BigInt(n), BigInt(-n)])),
+    fc.constantFrom(
+      ...[3, 4, 5, 31, 32, 33, 255, 256, 2047, 2048, 131_071, 131_072, 2 ** 24, 2 ** 24 + 1].flatMap((n) => [
+        BigInt(n),
+        BigInt(-n),
+      ]),
+    ),
     fc.constantFrom(1n << 55n, -(1n << 55n), (1n << 55n) - 1n, (1n << 55n) + 1n, 1n - (1n << 55n)),
   );
   // Without the stale marker's bits, which have a case of their own.
@@ -100,10 +122,20 @@ describe('histogram chunks', () => {
   const layout = fc.record({
     isFloat: fc.boolean(),
     schema: fc.constantFrom(-4, 0, 3, 8, -53),
-    zeroThreshold: fc.oneof(bits64, fc.integer({ min: -260, max: 12 }).map((power) => bitsOf(2 ** power)), fc.constant(0n)),
+    zeroThreshold: fc.oneof(
+      bits64,
+      fc.integer({ min: -260, max: 12 }).map((power) => bitsOf(2 ** power)),
+      fc.constant(0n),
+    ),
     positive: fc.array(span, { maxLength: 4 }),
     negative: fc.array(span, { maxLength: 4 }),
-    custom: fc.array(fc.oneof(fc.integer({ min: -5, max: 40_000_000 }).map((n) => bitsOf(n / 1000)), fc.double({ noNaN: true }).map(bitsOf)), { maxLength: 5 }),
+    custom: fc.array(
+      fc.oneof(
+        fc.integer({ min: -5, max: 40_000_000 }).map((n) => bitsOf(n / 1000)),
+        fc.double({ noNaN: true }).map(bitsOf),
+      ),
+      { maxLength: 5 },
+    ),
   });
   const series = layout.chain((shape) => {
     const buckets = (spans: readonly (readonly [number, number])[]) => {
@@ -166,14 +198,24 @@ describe('histogram chunks', () => {
       ['a lower negative bucket', integer(), integer({ negative: { spans: [[0, 1]], values: [4n] } }), 'reset'],
       ['a reset that the sender names', integer(), integer({ resetHint: 1 }), 'reset'],
       ['a lower float count', float(), float({ count: bitsOf(10.4) }), 'reset'],
-      ['a lower float bucket', float(), float({ positive: { ...float().positive, values: [bitsOf(3), bitsOf(6)] } }), 'reset'],
+      [
+        'a lower float bucket',
+        float(),
+        float({ positive: { ...float().positive, values: [bitsOf(3), bitsOf(6)] } }),
+        'reset',
+      ],
       ['a gauge after a gauge, lower', integer({ resetHint: 3 }), integer({ resetHint: 3, count: 1n }), 'yes'],
       ['a gauge after a counter', integer(), integer({ resetHint: 3 }), 'no'],
       ['another kind', integer(), float(), 'no'],
       ['another schema', integer(), integer({ schema: 2 }), 'no'],
       ['another threshold', integer(), integer({ zeroThreshold: 0n }), 'no'],
       ['other spans', integer(), integer({ positive: { spans: [[-4, 3]], values: [3n, 1n, -2n] } }), 'no'],
-      ['other bounds', integer({ schema: -53, customValues: [1n] }), integer({ schema: -53, customValues: [2n] }), 'no'],
+      [
+        'other bounds',
+        integer({ schema: -53, customValues: [1n] }),
+        integer({ schema: -53, customValues: [2n] }),
+        'no',
+      ],
       ['a stale marker', integer(), staleHistogram(2, false), 'yes'],
       ['a histogram after a stale marker', staleHistogram(2, false), integer(), 'no'],
       ['a stale marker after one', staleHistogram(2, false), staleHistogram(3, false), 'yes'],

@@ -59,7 +59,11 @@ describe('read requests', () => {
         {
           start: -5,
           end: 1_700_000_000_000,
-          matchers: (['EQ', 'NEQ', 'RE', 'NRE'] as const).map((type, index) => ({ type, name: `n${index}`, value: 'größe' })),
+          matchers: (['EQ', 'NEQ', 'RE', 'NRE'] as const).map((type, index) => ({
+            type,
+            name: `n${index}`,
+            value: 'größe',
+          })),
         },
         { start: 0, end: 0, matchers: [] },
       ],
@@ -86,31 +90,49 @@ describe('read requests', () => {
     refused(Buffer.from('80808080040041', 'hex'), /declares 1073741824 bytes/);
     refused(Buffer.from(compressBlock(Buffer.from('ffffff', 'hex'))), /protobuf/);
     refused(Buffer.alloc(0), /snappy/);
-    refused(message((out) => nested(out, 10, () => out.varint32(0x0f))), /wire type/);
+    refused(
+      message((out) => nested(out, 10, () => out.varint32(0x0f))),
+      /wire type/,
+    );
   });
 
   it('are held to their limits', () => {
-    const queries = (count: number) => message((out) => { for (let i = 0; i < count; i++) nested(out, 10, () => {}); });
+    const queries = (count: number) =>
+      message((out) => {
+        for (let i = 0; i < count; i++) nested(out, 10, () => {});
+      });
     assert.equal(decodeReadRequest(queries(64), limits).queries.length, 64);
     refused(queries(65), /at most 64 queries/);
     const matchers = (count: number) =>
-      message((out) => nested(out, 10, () => { for (let i = 0; i < count; i++) matcher(out, 0, 'a', 'b'); }));
+      message((out) =>
+        nested(out, 10, () => {
+          for (let i = 0; i < count; i++) matcher(out, 0, 'a', 'b');
+        }),
+      );
     assert.equal(decodeReadRequest(matchers(128), limits).queries[0]?.matchers.length, 128);
     refused(matchers(129), /at most 128 matchers/);
-    refused(message((out) => nested(out, 10, () => matcher(out, 2, 'a', 'x'.repeat(70_000)))), /at most 65536 bytes/);
+    refused(
+      message((out) => nested(out, 10, () => matcher(out, 2, 'a', 'x'.repeat(70_000)))),
+      /at most 65536 bytes/,
+    );
   });
 
   it('are refused for matchers that are none: bad type, bad expression, bad UTF-8', () => {
-    const one = (type: number, value: string) => message((out) => nested(out, 10, () => matcher(out, type, 'a', value)));
+    const one = (type: number, value: string) =>
+      message((out) => nested(out, 10, () => matcher(out, type, 'a', value)));
     refused(one(4, 'b'), /type 0 to 3; got 4/);
     refused(one(2, 'a('), /regular expression.*missing closing/);
     refused(one(3, 'a)(b'), /regular expression/);
     refused(one(2, '(?=a)'), /regular expression/);
-    const bad = message((out) => nested(out, 10, () => nested(out, 26, () => {
-      out.varint32(18);
-      out.varint32(1);
-      out.raw(Uint8Array.of(0xff));
-    })));
+    const bad = message((out) =>
+      nested(out, 10, () =>
+        nested(out, 26, () => {
+          out.varint32(18);
+          out.varint32(1);
+          out.raw(Uint8Array.of(0xff));
+        }),
+      ),
+    );
     refused(bad, /UTF-8/);
   });
 });

@@ -8,7 +8,13 @@ import { STALE_BITS, bitsOf, decodeXorChunk, type Sample } from '../chunk-decode
 function encode(samples: readonly Sample[]): Buffer {
   const out = new BitWriter(16);
   const values = new Uint32Array(samples.flatMap(({ bits }) => [Number(bits & 0xffffffffn), Number(bits >> 32n)]));
-  writeXorChunk(out, Float64Array.from(samples, ({ time }) => time), values, samples.length);
+  writeXorChunk(
+    out,
+    Float64Array.from([-1, ...samples.map(({ time }) => time)]),
+    Uint32Array.of(7, 7, ...values),
+    1,
+    samples.length,
+  );
   return Buffer.from(out.written());
 }
 
@@ -19,7 +25,11 @@ describe('XOR chunks', () => {
   const vectors: [string, Sample[], string][] = [
     ['one sample', [sample(T, 1)], '000180a0abfef9623ff0000000000000'],
     ['one sample of Prometheus', [sample(7_200_000, 12_000)], '000180f4ee0640c7700000000000'],
-    ['a regular distance', [sample(T, 1), sample(T + 15_000, 1), sample(T + 30_000, 2)], '000380a0abfef9623ff000000000000098753097ffc0'],
+    [
+      'a regular distance',
+      [sample(T, 1), sample(T + 15_000, 1), sample(T + 30_000, 2)],
+      '000380a0abfef9623ff000000000000098753097ffc0',
+    ],
     [
       'jitter, infinity and the stale marker',
       [
