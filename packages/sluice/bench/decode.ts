@@ -3,7 +3,14 @@
  *
  *   node --conditions=@sluice/source packages/sluice/bench/decode.ts [rounds]
  */
-import { compressBlock, encodeRequestV2, encodeWriteRequest, REQUEST_V2, WRITE_REQUEST, type TimeSeries } from 'promwrite/wire';
+import {
+  compressBlock,
+  encodeRequestV2,
+  encodeWriteRequest,
+  REQUEST_V2,
+  WRITE_REQUEST,
+  type TimeSeries,
+} from 'promwrite/wire';
 import { LinearMemory } from '../src/base/linear-memory.ts';
 import { MessageMemory } from '../src/receivers/prometheus/message-memory.ts';
 import { remoteWriteLimitsSchema, toRemoteWriteLimits } from '../src/receivers/prometheus/config.ts';
@@ -66,7 +73,8 @@ for (const [name, proto, encode] of [
   ['2.0', REQUEST_V2, encodeRequestV2],
 ] as const) {
   const plain: Uint8Array[] = [];
-  for (let first = 0; first < SERIES; first += PER_REQUEST) plain.push(encode({ timeseries: request(first, now) }).slice());
+  for (let first = 0; first < SERIES; first += PER_REQUEST)
+    plain.push(encode({ timeseries: request(first, now) }).slice());
   const bodies = plain.map((bytes) => Buffer.from(compressBlock(bytes)));
   const measure = async (round: (index: number) => unknown): Promise<number> => {
     for (let index = 0; index < 50; index++) await round(index % bodies.length);
@@ -103,4 +111,6 @@ for (const [name, proto, encode] of [
       `${bytes.toFixed(0)} B a series, ${compressed.toFixed(0)} compressed`,
   );
 }
-console.log(`${rows} rows, ${table.active} series, ${(table.bytes / table.active).toFixed(0)} B a series, ${table.forms} forms`);
+console.log(
+  `${rows} rows, ${table.active} series, ${(table.bytes / table.active).toFixed(0)} B a series, ${table.forms} forms`,
+);

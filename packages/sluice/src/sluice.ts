@@ -69,11 +69,9 @@ export async function startHub(config: SluiceConfig, log: Log): Promise<Hub> {
     started.push(() => storage.close());
 
     const journal = await openJournal({ dataDir, ...toJournalOptions(config.journal), metrics, log });
+    started.push(() => journal.close());
     const loader = startLoader({ journal: journal.storage, journalUuid: journal.uuid, target: storage.target, organisations, log, metrics });
-    started.push(async () => {
-      await journal.close();
-      await loader.stop(STOP_DEADLINE_MS);
-    });
+    started.push(() => loader.stop(STOP_DEADLINE_MS));
     storage.onOpen(() => {
       loader.nudge();
       void identify(series, storage.identity, log);

@@ -58,7 +58,7 @@ export class LabelList {
    */
   parse(bytes: Uint8Array, start: number, end: number): void {
     this.clear();
-    for (let at = start; at < end; ) {
+    for (let at = start; at < end;) {
       at = skipVarint(bytes, at);
       const labelEnd = varintAt(bytes, at) + skipVarint(bytes, at);
       at = skipVarint(bytes, at);

@@ -25,7 +25,10 @@ export class LinearMemory {
   /** `maxBytes`: at most 4 GiB; above it `allocate` refuses. */
   constructor(maxBytes = 4 * 1024 ** 3 - BLOCK_BYTES) {
     this.#maxBlocks = Math.floor(maxBytes / BLOCK_BYTES);
-    this.memory = new WebAssembly.Memory({ initial: (GROW_BLOCKS * BLOCK_BYTES + GUARD_BYTES) / PAGE_BYTES, maximum: 65536 });
+    this.memory = new WebAssembly.Memory({
+      initial: (GROW_BLOCKS * BLOCK_BYTES + GUARD_BYTES) / PAGE_BYTES,
+      maximum: 65536,
+    });
     this.#taken = new Uint8Array(GROW_BLOCKS);
     // Address 0 stays unused: it means "nowhere".
     this.#taken[0] = 1;

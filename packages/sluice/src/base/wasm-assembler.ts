@@ -16,6 +16,7 @@ export interface WasmFunction {
   readonly body: readonly Code[];
 }
 
+const MAGIC_AND_VERSION: Code = [0x00, 0x61, 0x73, 0x6d, 0x01, 0x00, 0x00, 0x00];
 const I32 = 0x7f;
 const I64 = 0x7e;
 const NOTHING = 0x40;
@@ -25,11 +26,18 @@ export function assemble(memory: WebAssembly.Memory, functions: readonly WasmFun
   const types = functions.map(({ parameters }) => [0x60, ...vector(repeat([I32], parameters)), 1, I32]);
   const exported = functions.map(({ name }, index) => [...text(name), 0, index]);
   const bodies = functions.map(({ i32Locals = 0, i64Locals = 0, body }) => {
-    const code = [...vector([[i32Locals, I32], [i64Locals, I64]]), ...body.flat(), 0x0b];
+    const code = [
+      ...vector([
+        [i32Locals, I32],
+        [i64Locals, I64],
+      ]),
+      ...body.flat(),
+      0x0b,
+    ];
     return [...unsigned(code.length), ...code];
   });
   const bytes = new Uint8Array([
-    ...[0x00, 0x61, 0x73, 0x6d, 0x01, 0x00, 0x00, 0x00],
+    ...MAGIC_AND_VERSION,
     ...section(1, vector(types)),
     ...section(2, vector([[...text('host'), ...text('memory'), 2, 0, 1]])),
     ...section(3, vector(functions.map((_, index) => [index]))),
@@ -44,7 +52,9 @@ export const set = (local: number, value: Code): Code => [...value, 0x21, local]
 export const i32 = (value: number): Code => [0x41, ...signed(BigInt(value | 0))];
 export const i64 = (value: bigint): Code => [0x42, ...signed(BigInt.asIntN(64, value))];
 
-const binary = (opcode: number) => (left: Code, right: Code): Code => [...left, ...right, opcode];
+const binary =
+  (opcode: number) =>
+  (left: Code, right: Code): Code => [...left, ...right, opcode];
 export const equals = binary(0x46);
 export const differs = binary(0x47);
 export const lessUnsigned = binary(0x49);
@@ -76,13 +86,17 @@ export const widen = (value: Code): Code => [...value, 0xad];
 export const select = (condition: Code, yes: Code, no: Code): Code => [...yes, ...no, ...condition, 0x1b];
 
 // Addresses need no alignment.
-const load = (...opcode: number[]) => (address: Code, offset = 0): Code => [...address, ...opcode, 0, ...unsigned(offset)];
+const load =
+  (...opcode: number[]) =>
+  (address: Code, offset = 0): Code => [...address, ...opcode, 0, ...unsigned(offset)];
 export const load8 = load(0x2d);
 export const load16 = load(0x2f);
 export const load32 = load(0x28);
 export const load64 = load(0x29);
 export const load128 = load(0xfd, 0x00);
-const store = (...opcode: number[]) => (address: Code, value: Code, offset = 0): Code => [...address, ...value, ...opcode, 0, ...unsigned(offset)];
+const store =
+  (...opcode: number[]) =>
+  (address: Code, value: Code, offset = 0): Code => [...address, ...value, ...opcode, 0, ...unsigned(offset)];
 export const store8 = store(0x3a);
 export const store32 = store(0x36);
 export const store64 = store(0x37);
@@ -94,7 +108,13 @@ export const copyMemory = (to: Code, from: Code, length: Code): Code => [...to, 
 /** Structured control: `leave` counts enclosing blocks from the inside; leaving a `loop` starts it again. */
 export const block = (...body: readonly Code[]): Code => [0x02, NOTHING, ...body.flat(), 0x0b];
 export const loop = (...body: readonly Code[]): Code => [0x03, NOTHING, ...body.flat(), 0x0b];
-export const when = (condition: Code, ...body: readonly Code[]): Code => [...condition, 0x04, NOTHING, ...body.flat(), 0x0b];
+export const when = (condition: Code, ...body: readonly Code[]): Code => [
+  ...condition,
+  0x04,
+  NOTHING,
+  ...body.flat(),
+  0x0b,
+];
 export const leave = (depth: number): Code => [0x0c, depth];
 export const leaveIf = (depth: number, condition: Code): Code => [...condition, 0x0d, depth];
 export const giveBack = (value: Code): Code => [...value, 0x0f];

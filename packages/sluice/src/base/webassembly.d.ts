@@ -10,9 +10,11 @@ declare namespace WebAssembly {
     readonly buffer: ArrayBuffer;
     grow(pages: number): number;
   }
-  class Module {
-    constructor(bytes: Uint8Array);
+  interface Module {
+    readonly [Symbol.toStringTag]: string;
   }
+  // Declared as a value, since nothing is done with a module but instantiating it.
+  const Module: new (bytes: Uint8Array) => Module;
   type Exports = Record<string, unknown>;
   class Instance {
     constructor(module: Module, imports: Record<string, Record<string, unknown>>);

@@ -23,11 +23,9 @@ export const readLimitsSchema = z.strictObject({
   'read-response': bytesSchema
     .prefault('256MiB')
     .meta({ description: 'A remote-read answer as SAMPLES, uncompressed: it must be whole in memory' }),
-  'read-frame': bytesSchema
-    .prefault('1MiB')
-    .meta({
-      description: 'Chunks of one frame of a streamed answer; a series with more is spread over several frames',
-    }),
+  'read-frame': bytesSchema.prefault('1MiB').meta({
+    description: 'Chunks of one frame of a streamed answer; a series with more is spread over several frames',
+  }),
   'read-buffer': bytesSchema
     .prefault('32MiB')
     .meta({ description: 'Chunks that a streamed answer holds back to send its series in order' }),

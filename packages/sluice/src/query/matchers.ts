@@ -52,16 +52,9 @@ export function isSelective(matchers: readonly Matcher[]): boolean {
 }
 
 function matchesEmpty({ type, value }: Matcher): boolean {
-  switch (type) {
-    case 'EQ':
-      return value === '';
-    case 'NEQ':
-      return value !== '';
-    case 'RE':
-      return anchored(value).matches('');
-    case 'NRE':
-      return !anchored(value).matches('');
-  }
+  const positive = type === 'EQ' || type === 'RE';
+  const matches = type === 'EQ' || type === 'NEQ' ? value === '' : anchored(value).matches('');
+  return matches === positive;
 }
 
 function matcherConditions({ type, name, value }: Matcher): Sql[] {

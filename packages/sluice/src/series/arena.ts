@@ -64,10 +64,13 @@ export class Arena {
    * Empties a block and gives it back: `move` says for each entry whether it is alive, and is told its new address. Returns false (and the block
    * stays, partly moved) when memory is exhausted.
    */
-  evacuate(block: number, move: { alive(owner: number, address: number): boolean; moved(owner: number, to: number): void }): boolean {
+  evacuate(
+    block: number,
+    move: { alive(owner: number, address: number): boolean; moved(owner: number, to: number): void },
+  ): boolean {
     const state = this.#blocks.get(block);
     if (state === undefined || block === this.#open) return true;
-    for (let at = block; at < state.end; ) {
+    for (let at = block; at < state.end;) {
       const owner = this.#memory.words[at / 4]!;
       const length = this.#memory.words[at / 4 + 1]!;
       const from = at + HEADER_BYTES;

@@ -56,10 +56,7 @@ function equal() {
       block(
         loop(
           leaveIf(1, atLeastUnsigned(i32(15), get(length))),
-          when(
-            differs(equalBytes(load128(get(left)), load128(get(right))), i32(0xffff)),
-            giveBack(i32(0)),
-          ),
+          when(differs(equalBytes(load128(get(left)), load128(get(right))), i32(0xffff)), giveBack(i32(0))),
           set(left, add(get(left), i32(16))),
           set(right, add(get(right), i32(16))),
           set(length, subtract(get(length), i32(16))),
@@ -82,9 +79,6 @@ function sipHash() {
   const [address, length, k0, k1, k2, k3] = [0, 1, 2, 3, 4, 5] as const;
   const end = 6;
   const [v0, v1, v2, v3, word, low, high] = [7, 8, 9, 10, 11, 12, 13] as const;
-  const mix = (to: number, from: number): Code => set(to, add64(get(to), get(from)));
-  const turn = (local: number, bits: number, other: number): Code =>
-    set(local, xor64(rotate64(get(local), i64(BigInt(bits))), get(other)));
   const round: Code = [
     ...mix(v0, v1),
     ...turn(v1, 13, v0),
@@ -98,8 +92,6 @@ function sipHash() {
     ...set(v2, rotate64(get(v2), i64(32n))),
   ];
   const absorb: Code = [...set(v3, xor64(get(v3), get(word))), ...round, ...set(v0, xor64(get(v0), get(word)))];
-  const key = (lowHalf: number, highHalf: number): Code =>
-    or64(widen(get(lowHalf)), shiftLeft64(widen(get(highHalf)), i64(32n)));
   return {
     name: 'hash',
     parameters: 6,
@@ -142,4 +134,16 @@ function sipHash() {
       giveBack(wrap(xor64(get(v0), shiftRight64(get(v0), i64(32n))))),
     ],
   };
+}
+
+function mix(to: number, from: number): Code {
+  return set(to, add64(get(to), get(from)));
+}
+
+function turn(local: number, bits: number, other: number): Code {
+  return set(local, xor64(rotate64(get(local), i64(BigInt(bits))), get(other)));
+}
+
+function key(lowHalf: number, highHalf: number): Code {
+  return or64(widen(get(lowHalf)), shiftLeft64(widen(get(highHalf)), i64(32n)));
 }

@@ -175,7 +175,11 @@ export class DictionaryFile {
     this.#file = file;
     this.#length = length;
     const directory = await open(path.dirname(this.#path), 'r');
-    await directory.sync().finally(() => directory.close());
+    try {
+      await directory.sync();
+    } finally {
+      await directory.close();
+    }
   }
 
   async close(): Promise<void> {
@@ -192,7 +196,7 @@ async function writeHead(file: FileHandle): Promise<void> {
 }
 
 async function writeAll(file: FileHandle, bytes: Buffer, position: number): Promise<void> {
-  for (let done = 0; done < bytes.length; ) {
+  for (let done = 0; done < bytes.length;) {
     const { bytesWritten } = await file.write(bytes, done, bytes.length - done, position + done);
     done += bytesWritten;
   }
@@ -225,7 +229,7 @@ async function readFrames(file: FileHandle, size: number, visitor: DictionaryVis
 
 /** False when the payload, though its checksum is right, is not what this version writes. */
 function readRecords(payload: Buffer, visitor: DictionaryVisitor): boolean {
-  for (let at = 0; at < payload.length; ) {
+  for (let at = 0; at < payload.length;) {
     const kind = payload[at];
     if (kind === 1 && at + 41 <= payload.length) {
       const end = at + 41 + payload.readUInt32LE(at + 37);

@@ -159,10 +159,13 @@ function formGuess(kind: 0 | 1): Code {
   ];
 }
 
+/** Within a `when` within a block of the loop, three levels below its end. */
+function unless(condition: Code): Code {
+  return leaveIf(3, isZero(condition));
+}
+
 /** [tail, stop) must be one sample: sets `value` and `time`, or leaves the loop. */
 function sampleAtTail(): Code {
-  // Within a `when` within the block: three levels to the end of the loop.
-  const unless = (condition: Code): Code => leaveIf(3, isZero(condition));
   const groups: readonly Code[] = [0, 1, 2, 3, 4, 5].map((group) =>
     and64(shiftRight64(get(time), i64(BigInt(group))), i64(0x7fn << BigInt(group * 7))),
   );
@@ -190,7 +193,10 @@ function sampleAtTail(): Code {
     ),
     ...set(time, load64(get(timeAt))),
     ...leaveIf(1, differs64(and64(get(time), i64(0x808080808080n)), i64(0x008080808080n))),
-    ...set(time, groups.reduce((sum, group) => or64(sum, group))),
+    ...set(
+      time,
+      groups.reduce((sum, group) => or64(sum, group)),
+    ),
     ...leaveIf(1, lessSigned64(get(time), load64(get(stage), STAGE.minAccepted))),
     ...leaveIf(1, greaterSigned64(get(time), load64(get(stage), STAGE.maxAccepted))),
   ];
@@ -256,10 +262,7 @@ function numbersOfReferences(): Code {
         set(part, and(shiftRight(get(ref), i32(7)), i32(1))),
         set(
           ref,
-          or(
-            and(get(ref), i32(127)),
-            and(and(shiftRight(get(ref), i32(1)), i32(0x3f80)), subtract(i32(0), get(part))),
-          ),
+          or(and(get(ref), i32(127)), and(and(shiftRight(get(ref), i32(1)), i32(0x3f80)), subtract(i32(0), get(part)))),
         ),
         set(p, add(get(p), add(i32(1), get(part)))),
         // Three bytes are rare: references above 16,383.

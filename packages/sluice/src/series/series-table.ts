@@ -1,4 +1,4 @@
-import { hash, randomFillSync } from 'node:crypto';
+import { hash as digestOf, randomFillSync } from 'node:crypto';
 import { bug } from '../base/errors.ts';
 import { LabelList } from '../base/label-fields.ts';
 import type { LinearMemory } from '../base/linear-memory.ts';
@@ -109,7 +109,8 @@ export class SeriesTable implements ActiveSeries {
     this.#ids = new WordTable(options.memory, 4);
     this.#formIndex = new HashIndex(this.#forms, HASH);
     this.#seriesIndex = new HashIndex(this.#records, ID_HASH);
-    if (!this.#forms.reserve(1) || !this.#records.reserve(0) || !this.#ids.reserve(0)) bug('the memory is exhausted at start');
+    if (!this.#forms.reserve(1) || !this.#records.reserve(0) || !this.#ids.reserve(0))
+      bug('the memory is exhausted at start');
     // The start of a 2.0 message, so that its successor is one too.
     this.#forms.words[WORDS + SIZE_AND_KIND] = 1;
     this.begin();
@@ -143,7 +144,14 @@ export class SeriesTable implements ActiveSeries {
 
   takeFamiliar(kind: FormKind, stage: SampleStage): void {
     const take = kind === 0 ? this.#familiar.takeFamiliarV1 : this.#familiar.takeFamiliarV2;
-    take(stage.address, this.#forms.address, this.#records.address, this.#ids.address, this.#now, this.#symbols.address);
+    take(
+      stage.address,
+      this.#forms.address,
+      this.#records.address,
+      this.#ids.address,
+      this.#now,
+      this.#symbols.address,
+    );
   }
 
   follow(previous: number, start: number, limit: number): number {
@@ -153,7 +161,11 @@ export class SeriesTable implements ActiveSeries {
     for (let tries = 0; tries < 2 && guess !== 0; tries++) {
       const at = guess * WORDS;
       const length = forms[at + SIZE_AND_KIND]! >>> 1;
-      if (start + length <= limit && this.#functions.equal(start, forms[at]!, length) === 1 && this.#isLive(at, previous)) {
+      if (
+        start + length <= limit &&
+        this.#functions.equal(start, forms[at]!, length) === 1 &&
+        this.#isLive(at, previous)
+      ) {
         forms[at + FORM_SEEN] = this.#now;
         if (tries > 0) forms[previous * WORDS + SUCCESSOR] = guess;
         return guess;
@@ -166,7 +178,9 @@ export class SeriesTable implements ActiveSeries {
   /** A guess may have left meanwhile, or its number may stand for a form of the other kind now. */
   #isLive(at: number, previous: number): boolean {
     const forms = this.#forms.words;
-    return forms[at + SERIES] !== 0 && ((forms[at + SIZE_AND_KIND]! ^ forms[previous * WORDS + SIZE_AND_KIND]!) & 1) === 0;
+    return (
+      forms[at + SERIES] !== 0 && ((forms[at + SIZE_AND_KIND]! ^ forms[previous * WORDS + SIZE_AND_KIND]!) & 1) === 0
+    );
   }
 
   find(kind: FormKind, previous: number, start: number, end: number): number {
@@ -338,7 +352,8 @@ export class SeriesTable implements ActiveSeries {
       if (this.#records.words[at + SEEN]! < oldest) {
         this.#dropSeries(series);
         this.idled++;
-      } else if (this.#forms.words[this.#records.words[at + FIRST_FORM]! * WORDS + NEXT] !== 0) this.#dropForms(series, oldest);
+      } else if (this.#forms.words[this.#records.words[at + FIRST_FORM]! * WORDS + NEXT] !== 0)
+        this.#dropForms(series, oldest);
     }
     if (this.#formsRemoved > 0) {
       this.#formsRemoved = 0;
@@ -383,7 +398,8 @@ export class SeriesTable implements ActiveSeries {
     const series = this.#lookUp(whole[0]!, whole[1]!);
     if (series !== 0) {
       const at = series * WORDS + CHECK;
-      if (this.#records.words[at] !== whole[2] || this.#records.words[at + 1] !== whole[3]) return { kind: 'refused', reason: 'collision' };
+      if (this.#records.words[at] !== whole[2] || this.#records.words[at + 1] !== whole[3])
+        return { kind: 'refused', reason: 'collision' };
       return { kind: 'known', series };
     }
     if (this.active >= this.#limit) return { kind: 'refused', reason: 'limit' };
@@ -468,10 +484,18 @@ export class SeriesTable implements ActiveSeries {
   #dropOldestForm(series: number): void {
     let count = 0;
     let oldest = 0;
-    for (let form = this.#records.words[series * WORDS + FIRST_FORM]!; form !== 0; form = this.#forms.words[form * WORDS + NEXT]!) {
+    for (
+      let form = this.#records.words[series * WORDS + FIRST_FORM]!;
+      form !== 0;
+      form = this.#forms.words[form * WORDS + NEXT]!
+    ) {
       count++;
       // Of equally old ones the later in the list: it was added first.
-      if (oldest === 0 || this.#forms.words[form * WORDS + FORM_SEEN]! <= this.#forms.words[oldest * WORDS + FORM_SEEN]!) oldest = form;
+      if (
+        oldest === 0 ||
+        this.#forms.words[form * WORDS + FORM_SEEN]! <= this.#forms.words[oldest * WORDS + FORM_SEEN]!
+      )
+        oldest = form;
     }
     if (count >= FORMS_PER_SERIES) this.#dropForm(series, oldest);
   }
@@ -482,7 +506,7 @@ export class SeriesTable implements ActiveSeries {
     for (let form = best; form !== 0; form = this.#forms.words[form * WORDS + NEXT]!) {
       if (this.#forms.words[form * WORDS + FORM_SEEN]! > this.#forms.words[best * WORDS + FORM_SEEN]!) best = form;
     }
-    for (let form = this.#records.words[series * WORDS + FIRST_FORM]!; form !== 0; ) {
+    for (let form = this.#records.words[series * WORDS + FIRST_FORM]!; form !== 0;) {
       const next = this.#forms.words[form * WORDS + NEXT]!;
       if (form !== best && this.#forms.words[form * WORDS + FORM_SEEN]! < oldest) this.#dropForm(series, form);
       form = next;
@@ -492,7 +516,12 @@ export class SeriesTable implements ActiveSeries {
   #dropForm(series: number, form: number): void {
     const at = form * WORDS;
     let before = 0;
-    for (let other = this.#records.words[series * WORDS + FIRST_FORM]!; other !== form; other = this.#forms.words[other * WORDS + NEXT]!) before = other;
+    for (
+      let other = this.#records.words[series * WORDS + FIRST_FORM]!;
+      other !== form;
+      other = this.#forms.words[other * WORDS + NEXT]!
+    )
+      before = other;
     if (before === 0) this.#records.words[series * WORDS + FIRST_FORM] = this.#forms.words[at + NEXT]!;
     else this.#forms.words[before * WORDS + NEXT] = this.#forms.words[at + NEXT]!;
     this.#formIndex.remove(form);
@@ -503,7 +532,11 @@ export class SeriesTable implements ActiveSeries {
   }
 
   #dropSeries(series: number): void {
-    for (let form = this.#records.words[series * WORDS + FIRST_FORM]!; form !== 0; form = this.#records.words[series * WORDS + FIRST_FORM]!) {
+    for (
+      let form = this.#records.words[series * WORDS + FIRST_FORM]!;
+      form !== 0;
+      form = this.#records.words[series * WORDS + FIRST_FORM]!
+    ) {
       this.#dropForm(series, form);
     }
     this.#seriesIndex.remove(series);
@@ -517,7 +550,8 @@ export class SeriesTable implements ActiveSeries {
   }
 
   #setAnnounced(series: number, seconds: number): void {
-    this.#records.words[series * WORDS + DUE] = seconds === 0 ? 0 : seconds + announceSeconds(this.ids[series * 4 + 2]!);
+    this.#records.words[series * WORDS + DUE] =
+      seconds === 0 ? 0 : seconds + announceSeconds(this.ids[series * 4 + 2]!);
   }
 
   #hash(start: number, length: number): number {
@@ -545,7 +579,7 @@ function announceSeconds(idLow: number): number {
 }
 
 function sha256(bytes: Uint8Array): Uint8Array {
-  return hash('sha256', bytes, 'buffer');
+  return digestOf('sha256', bytes, 'buffer');
 }
 
 function wordsOf(digest: Uint8Array): readonly number[] {

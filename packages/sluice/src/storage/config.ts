@@ -1,7 +1,9 @@
 import { z } from 'zod';
 import { bytesSchema, durationSchema, filePath, secretFile } from '../base/config-schema.ts';
 import { dataSources } from '../catalog/catalog.ts';
-import type { Retention } from './retention.ts';
+
+/** How long rows are kept: the catalog's figures, for ever, or a time per data source id in milliseconds (the others keep the catalog's). */
+export type Retention = 'default' | 'forever' | ReadonlyMap<string, number>;
 
 const ids = dataSources.map((source) => source.id);
 

@@ -1,7 +1,5 @@
 import type { DataSource } from '../catalog/types.ts';
-
-/** How long rows are kept: the catalog's figures, for ever, or a time per data source id in milliseconds (the others keep the catalog's). */
-export type Retention = 'default' | 'forever' | ReadonlyMap<string, number>;
+import type { Retention } from './config.ts';
 
 const DAY_MS = 86_400_000;
 const HOUR_MS = 3_600_000;

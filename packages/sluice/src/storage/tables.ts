@@ -1,7 +1,8 @@
 import { bug } from '../base/errors.ts';
 import { databaseOf } from '../catalog/catalog.ts';
 import type { ColumnSpec, DataSource } from '../catalog/types.ts';
-import { keptMs, type Retention } from './retention.ts';
+import type { Retention } from './config.ts';
+import { keptMs } from './retention.ts';
 import { identifier, joinSql, sql, trustedSql, type Sql } from './sql.ts';
 
 /**

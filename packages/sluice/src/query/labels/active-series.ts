@@ -36,7 +36,7 @@ export async function findActiveSeries(query: ActiveSeriesQuery): Promise<FoundS
     const lookup = { store, org, matchers, start, limit: limits.series, timeoutMs: limits.timeMs, signal };
     for (const series of await findSeries(lookup)) found.set(series.key, series);
   }
-  const series = [...found.values()].sort(byKey);
+  const series = [...found.values()].toSorted(byKey);
   const expectedRows = series.length * Math.max((end - start) / SAMPLE_INTERVAL_MS, 1);
   return expectedRows <= MOST_ROWS ? withPoints(series, query) : series;
 }

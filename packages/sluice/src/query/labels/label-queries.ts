@@ -87,7 +87,7 @@ export async function metadataOf(
 async function texts(query: LabelQuery, statement: Sql): Promise<string[]> {
   const cut = query.limit > 0 ? sql` LIMIT ${query.limit + 1}` : sql``;
   const found: string[] = [];
-  for await (const block of query.store.stream(sql`${statement}${cut}`, query.options)) {
+  for (const block of await query.store.select(sql`${statement}${cut}`, query.options)) {
     for (let row = 0; row < block.rows; row++) found.push(textAt(block.columns[0]!.data, row));
   }
   return found;
@@ -100,6 +100,6 @@ function table(org: number): Sql {
 function sorted(found: ReadonlySet<string>): string[] {
   return [...found]
     .map((text) => ({ text, bytes: Buffer.from(text) }))
-    .sort((left, right) => Buffer.compare(left.bytes, right.bytes))
+    .toSorted((left, right) => Buffer.compare(left.bytes, right.bytes))
     .map(({ text }) => text);
 }

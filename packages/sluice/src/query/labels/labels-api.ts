@@ -56,7 +56,7 @@ async function reply(
   const signal = AbortSignal.any([request.signal, AbortSignal.timeout(limits.timeMs)]);
   const stopTimer = metrics.readSeconds.startTimer({ route });
   let outcome = 'failed';
-  let leave = () => {};
+  let leave: (() => void) | undefined;
   try {
     leave = await gate.enter(signal);
     const answered = await answer({ ...options, request, signal });
@@ -67,7 +67,7 @@ async function reply(
     if (isSluiceError(error, 'storage_refused')) log.warn({ error, route }, 'the database refuses a query');
     return errorReply(error);
   } finally {
-    leave();
+    leave?.();
     stopTimer();
     metrics.readQueries.inc({ route, outcome });
   }

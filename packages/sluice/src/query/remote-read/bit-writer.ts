@@ -67,16 +67,6 @@ export class BitWriter {
     this.bits(low, 32);
   }
 
-  /** The low `count` (1..64) bits of a 64-bit value whose bits above them are 0. */
-  wideBits(low: number, high: number, count: number): void {
-    if (count > 32) {
-      this.bits(high, count - 32);
-      this.bits(low, 32);
-    } else {
-      this.bits(low, count);
-    }
-  }
-
   /** A whole number from 0 to 2^53 as a uvarint. */
   uvarint(value: number): void {
     let rest = value;

@@ -1,12 +1,11 @@
 import { bug } from '../../base/errors.ts';
 import type { NativeBlock } from '../../batch/native.ts';
-import { valuesOf } from '../../batch/read.ts';
 import { databaseOf } from '../../catalog/catalog.ts';
 import { histograms as histogramSource, samples as sampleSource } from '../../catalog/prometheus.ts';
 import type { DataSource } from '../../catalog/types.ts';
 import { identifier, joinSql, sql, type Sql } from '../../storage/sql.ts';
 import type { Store } from '../../storage/store.ts';
-import type { FoundSeries } from '../series-lookup.ts';
+import { idsOf, type FoundSeries } from '../series-lookup.ts';
 import { atLeast, atMost } from '../time-range.ts';
 import { HISTOGRAM_COLUMNS, histogramRows, type HistogramRows } from './histogram-rows.ts';
 
@@ -47,9 +46,17 @@ export async function* readPoints(query: PointQuery, sink: PointSink): AsyncGene
   const order = query.series.map((_, index) => index);
   order.sort((a, b) => compareIds(query.series[a]!, query.series[b]!));
   const ranks = new Map(order.map((index, rank) => [query.series[index]!.seriesId, rank]));
-  const floats = new Cursor(query, sampleSource, ['value'], ranks);
-  const histograms = new Cursor(query, histogramSource, HISTOGRAM_COLUMNS, ranks);
+  const ids = query.wholeMetrics ? undefined : query.series.map(({ seriesId }) => seriesId);
+  // Most series have none: asking who has some is cheaper than another stream, whose start stops the event loop.
+  const asked = seriesWithHistograms(query);
+  const floats = new Cursor(streamPoints(query, sampleSource, ['value'], ids), ranks);
+  let histograms: Cursor | undefined;
   try {
+    const some = await asked;
+    histograms = new Cursor(
+      some.length === 0 ? noBlocks() : streamPoints(query, histogramSource, HISTOGRAM_COLUMNS, some),
+      ranks,
+    );
     await Promise.all([floats.load(), histograms.load()]);
     let current = -1;
     let last = -Infinity;
@@ -76,7 +83,7 @@ export async function* readPoints(query: PointQuery, sink: PointSink): AsyncGene
       else last = giveHistograms(histograms, floats.time, last, sink);
     }
   } finally {
-    await Promise.all([floats.close(), histograms.close()]);
+    await Promise.all([floats.close(), histograms?.close()]);
   }
 }
 
@@ -138,18 +145,15 @@ class Cursor {
   #ids: Uint32Array = nothing;
   #block: NativeBlock | undefined;
   #histograms: HistogramRows | undefined;
+  readonly #rooms: Uint8Array<ArrayBuffer>[] = [];
   readonly #ranks: ReadonlyMap<bigint, number>;
   readonly #blocks: AsyncIterator<NativeBlock>;
   #next: Promise<IteratorResult<NativeBlock>>;
 
-  constructor(query: PointQuery, source: DataSource, columns: readonly string[], ranks: ReadonlyMap<bigint, number>) {
-    const { store, timeoutMs, signal } = query;
-    const settings: Record<string, number> = { optimize_read_in_order: 1 };
-    if (source === histogramSource) settings['max_block_size'] = HISTOGRAMS_PER_BLOCK;
+  constructor(blocks: AsyncIterable<NativeBlock>, ranks: ReadonlyMap<bigint, number>) {
     this.#ranks = ranks;
-    this.#blocks = store
-      .stream(pointsStatement(query, source, columns), { timeoutMs, signal, settings })
-      [Symbol.asyncIterator]();
+    const iterator = blocks[Symbol.asyncIterator]();
+    this.#blocks = iterator;
     this.#next = this.#ask();
   }
 
@@ -203,12 +207,23 @@ class Cursor {
     this.#block = block;
     this.#histograms = undefined;
     this.#rows = block.rows;
-    this.#ids = valuesOf(block.columns[0]!.data, Uint32Array);
-    this.times = valuesOf(block.columns[1]!.data, Uint32Array);
-    const third = block.columns[2]!;
-    this.values = third.name === 'value' ? valuesOf(third.data, Uint32Array) : nothing;
+    this.#ids = this.#words(0, block);
+    this.times = this.#words(1, block);
+    this.values = block.columns[2]!.name === 'value' ? this.#words(2, block) : nothing;
     this.runEnd = 0;
     this.moveTo(0);
+  }
+
+  /** A column of 64-bit values as Uint32; in memory of our own, used again for each block, when it is not aligned. */
+  #words(index: number, block: NativeBlock): Uint32Array {
+    const { data } = block.columns[index]!;
+    if (data.kind !== 'fixed' || data.width !== 8) return bug(`expected a column of 8 bytes a value; got ${data.kind}`);
+    const { bytes } = data;
+    if (bytes.byteOffset % 4 === 0) return new Uint32Array(bytes.buffer, bytes.byteOffset, bytes.length / 4);
+    let room = this.#rooms[index];
+    if (room === undefined || room.length < bytes.length) this.#rooms[index] = room = new Uint8Array(bytes.length);
+    room.set(bytes);
+    return new Uint32Array(room.buffer, 0, bytes.length / 4);
   }
 
   /** Finds the run that begins at `row`; skips it when its series was not asked for. */
@@ -225,19 +240,43 @@ class Cursor {
   }
 }
 
-function pointsStatement(query: PointQuery, source: DataSource, columns: readonly string[]): Sql {
-  const { series, start, end } = query;
-  const table = identifier(databaseOf(source, query.org), source.table);
-  const metricIds = [...new Set(series.map(({ metricId }) => metricId))];
-  const selected = joinSql(
-    ['series_id', 'time', ...columns].map((name) => identifier(name)),
-    ', ',
-  );
-  // A series id says all, as it is made of all labels. The metric ids are there for the primary key.
-  const ids = query.wholeMetrics ? sql`` : sql` AND series_id IN (${series.map(({ seriesId }) => seriesId)})`;
-  return sql`SELECT ${selected} FROM ${table} WHERE metric_id IN (${metricIds})${ids}
-    AND ${atLeast('time', start)} AND ${atMost('time', end)} ORDER BY metric_id, series_id, time`;
+/** Rows of one table as a stream; `ids` undefined = all series of the metrics. */
+function streamPoints(
+  query: PointQuery,
+  source: DataSource,
+  columns: readonly string[],
+  ids: readonly bigint[] | undefined,
+): AsyncIterable<NativeBlock> {
+  const { store, timeoutMs, signal } = query;
+  const settings: Record<string, number> = { optimize_read_in_order: 1 };
+  if (source === histogramSource) settings['max_block_size'] = HISTOGRAMS_PER_BLOCK;
+  const names = ['series_id', 'time', ...columns].map((name) => identifier(name));
+  const statement = sql`SELECT ${joinSql(names, ', ')} FROM ${rowsOf(query, source, ids)} ORDER BY metric_id, series_id, time`;
+  return store.stream(statement, { timeoutMs, signal, settings });
 }
+
+async function seriesWithHistograms(query: PointQuery): Promise<bigint[]> {
+  const { store, series, timeoutMs, signal } = query;
+  const ids = query.wholeMetrics ? undefined : series.map(({ seriesId }) => seriesId);
+  const statement = sql`SELECT DISTINCT series_id FROM ${rowsOf(query, histogramSource, ids)}`;
+  const found: bigint[] = [];
+  for (const block of await store.select(statement, { timeoutMs, signal })) {
+    const id = idsOf(block.columns[0]!.data);
+    for (let row = 0; row < block.rows; row++) found.push(id(row));
+  }
+  return found;
+}
+
+/** The table and the condition on its rows. */
+function rowsOf(query: PointQuery, source: DataSource, ids: readonly bigint[] | undefined): Sql {
+  const table = identifier(databaseOf(source, query.org), source.table);
+  const metricIds = [...new Set(query.series.map(({ metricId }) => metricId))];
+  // A series id says all, as it is made of all labels. The metric ids are there for the primary key.
+  const named = ids === undefined ? sql`` : sql` AND series_id IN (${ids})`;
+  return sql`${table} WHERE metric_id IN (${metricIds})${named} AND ${atLeast('time', query.start)} AND ${atMost('time', query.end)}`;
+}
+
+async function* noBlocks(): AsyncGenerator<NativeBlock> {}
 
 function compareIds(left: FoundSeries, right: FoundSeries): number {
   if (left.metricId !== right.metricId) return left.metricId < right.metricId ? -1 : 1;

@@ -52,13 +52,13 @@ async function read(request: HttpRequest, options: RemoteReadOptions, gate: Gate
   const timeout = AbortSignal.timeout(limits.timeMs);
   const signal = AbortSignal.any([request.signal, timeout]);
   const stopTimer = metrics.readSeconds.startTimer({ route: ROUTE });
-  let leave = () => {};
+  let leave: (() => void) | undefined;
   let finished = false;
   let queries = 1;
   const finish = (error?: unknown) => {
     if (finished) return;
     finished = true;
-    leave();
+    leave?.();
     stopTimer();
     const outcome = error === undefined ? 'answered' : isSluiceError(error) ? error.code : 'failed';
     metrics.readQueries.inc({ route: ROUTE, outcome }, queries);

@@ -43,11 +43,17 @@ export function writeXorChunk(
   for (let index = from + 1; index < from + count; index++) {
     const nextTime = times[index]!;
     const nextDistance = nextTime - time;
-    if (index === from + 1) out.uvarint(nextDistance);
-    else writeTime(out, nextDistance - distance);
     const nextLow = values[index * 2]!;
     const nextHigh = values[index * 2 + 1]!;
-    writeXor(out, low ^ nextLow, high ^ nextHigh, window, 0);
+    const difference = nextDistance - distance;
+    if (difference === 0 && index > from + 1) writeXor(out, low ^ nextLow, high ^ nextHigh, window, 0, 0, 1);
+    else if (difference >= -8191 && difference <= 8192 && index > from + 1) {
+      writeXor(out, low ^ nextLow, high ^ nextHigh, window, 0, (0b10 << 14) | (difference & 0x3fff), 16);
+    } else {
+      if (index === from + 1) out.uvarint(nextDistance);
+      else writeLongTime(out, difference);
+      writeXor(out, low ^ nextLow, high ^ nextHigh, window, 0);
+    }
     time = nextTime;
     distance = nextDistance;
     low = nextLow;
@@ -56,9 +62,8 @@ export function writeXorChunk(
   out.finish();
 }
 
-function writeTime(out: BitWriter, difference: number): void {
-  if (difference === 0) return out.bits(0, 1);
-  if (difference >= -8191 && difference <= 8192) return out.bits((0b10 << 14) | (difference & 0x3fff), 16);
+/** Differences beyond 14 bits. */
+function writeLongTime(out: BitWriter, difference: number): void {
   if (difference >= -65_535 && difference <= 65_536) return out.bits((0b110 << 17) | (difference & 0x1ffff), 20);
   if (difference >= -524_287 && difference <= 524_288) return out.bits((0b1110 << 20) | (difference & 0xfffff), 24);
   out.bits(0b1111, 4);

@@ -245,7 +245,8 @@ export class Acceptance {
   metadata(metadata: FamilyMetadata): boolean {
     if (!this.#scope.metadata.isDue(metadata, this.#scope.nowMs)) return true;
     const pending = this.#pendingFamilies.get(metadata.family);
-    if (pending?.type === metadata.type && pending.unit === metadata.unit && pending.help === metadata.help) return false;
+    if (pending?.type === metadata.type && pending.unit === metadata.unit && pending.help === metadata.help)
+      return false;
     this.#pendingFamilies.set(metadata.family, metadata);
     this.families.push(metadata);
     const texts = [metadata.family, metadata.type, metadata.unit, metadata.help];

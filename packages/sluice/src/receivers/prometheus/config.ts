@@ -6,9 +6,16 @@ const count = (preset: number, description: string) =>
 
 /** Remote write's part of `limits`; the configuration composes it with other rooms' parts (`remoteWriteLimitsSchema.shape`). */
 export const remoteWriteLimitsSchema = z.strictObject({
-  series: count(1_000_000, 'Active series of an organisation; requests with further ones get 429, their known series are kept'),
-  'write-body': bytesSchema.prefault('32MiB').meta({ description: 'Remote-write body as it comes over the wire; a larger one gets 413' }),
-  'write-decoded': bytesSchema.prefault('32MiB').meta({ description: 'Remote-write body when uncompressed; a larger one gets 400' }),
+  series: count(
+    1_000_000,
+    'Active series of an organisation; requests with further ones get 429, their known series are kept',
+  ),
+  'write-body': bytesSchema
+    .prefault('32MiB')
+    .meta({ description: 'Remote-write body as it comes over the wire; a larger one gets 413' }),
+  'write-decoded': bytesSchema
+    .prefault('32MiB')
+    .meta({ description: 'Remote-write body when uncompressed; a larger one gets 400' }),
   'write-series': count(200_000, 'TimeSeries of one remote-write request'),
   'write-samples': count(1_000_000, 'Samples, histograms and exemplars of one remote-write request together'),
   'write-symbols': count(500_000, 'Symbols of one remote-write 2.0 request'),
@@ -20,7 +27,9 @@ export const remoteWriteLimitsSchema = z.strictObject({
   'label-value': bytesSchema.prefault('8KiB').meta({ description: 'Bytes of a label value' }),
   'exemplar-labels': count(128, 'Characters of all label names and values of an exemplar together, as in OpenMetrics'),
   'histogram-buckets': count(4096, 'Buckets, spans or custom bounds of a native histogram, each'),
-  'metadata-text': bytesSchema.prefault('16KiB').meta({ description: 'Bytes of a help text; longer ones are not kept' }),
+  'metadata-text': bytesSchema
+    .prefault('16KiB')
+    .meta({ description: 'Bytes of a help text; longer ones are not kept' }),
 });
 
 /** Limits of remote write; sizes in bytes. */

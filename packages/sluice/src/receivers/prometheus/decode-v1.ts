@@ -126,7 +126,10 @@ export class DecoderV1 {
   #newForm(from: number, to: number): number {
     const taken = this.#taken;
     if (to - from > MAX_SERIES_BYTES) {
-      return taken.refuse('label_limit', `a series has label fields of ${to - from} bytes; expected at most ${MAX_SERIES_BYTES}`);
+      return taken.refuse(
+        'label_limit',
+        `a series has label fields of ${to - from} bytes; expected at most ${MAX_SERIES_BYTES}`,
+      );
     }
     this.#labels(taken.list, from, to, 0x0a);
     const form = taken.newForm((labels) => this.#series.add(from, to, labels));

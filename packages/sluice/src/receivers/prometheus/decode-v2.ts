@@ -129,13 +129,20 @@ export class DecoderV2 {
     const taken = this.#taken;
     const symbols = this.#symbols;
     const refs = this.#refs;
-    if (count % 2 !== 0) return taken.refuse('invalid_labels', `a series has ${count} labels_refs; expected an even number`);
+    if (count % 2 !== 0)
+      return taken.refuse('invalid_labels', `a series has ${count} labels_refs; expected an even number`);
     if (count > MAX_REFS) {
-      return taken.refuse('label_limit', `a series has ${count / 2} labels; expected at most ${this.#limits.labelsPerSeries} (limits.labels)`);
+      return taken.refuse(
+        'label_limit',
+        `a series has ${count / 2} labels; expected at most ${this.#limits.labelsPerSeries} (limits.labels)`,
+      );
     }
     for (let i = 0; i < count; i++) {
       if (refs[i]! >= symbols.count) {
-        return taken.refuse('invalid_labels', `a series refers to symbol ${refs[i]}; expected one of ${symbols.count} symbols`);
+        return taken.refuse(
+          'invalid_labels',
+          `a series refers to symbol ${refs[i]}; expected one of ${symbols.count} symbols`,
+        );
       }
     }
     if (this.#isInterned(count)) {
@@ -222,7 +229,11 @@ export class DecoderV2 {
     const cache = this.#taken.scope.metadata;
     // With the day in it, a form's metadata is looked at again once a day.
     let key = Math.floor(this.#taken.scope.nowMs / 86_400_000) ^ this.#type;
-    for (const part of [symbols.hash(this.#helpRef, this.#memory), symbols.hash(this.#unitRef, this.#memory), this.#series.ids[series * 4 + 2]!]) {
+    for (const part of [
+      symbols.hash(this.#helpRef, this.#memory),
+      symbols.hash(this.#unitRef, this.#memory),
+      this.#series.ids[series * 4 + 2]!,
+    ]) {
       key = Math.imul(key ^ part, 0x9e3779b1);
       key ^= key >>> 15;
     }

@@ -49,7 +49,8 @@ export function doubleOf(pair: Pair): number {
 function spanProblem(side: BucketSide, name: string, isFloat: boolean, isCustom: boolean): string | undefined {
   let total = 0;
   for (let i = 0; i < side.spans; i++) {
-    if (side.offsets[i]! < 0 && (i > 0 || isCustom)) return `has a ${name} span with the negative offset ${side.offsets[i]}`;
+    if (side.offsets[i]! < 0 && (i > 0 || isCustom))
+      return `has a ${name} span with the negative offset ${side.offsets[i]}`;
     total += side.lengths[i]!;
   }
   const buckets = isFloat ? side.counts.count : side.deltas.count;
@@ -71,7 +72,9 @@ function customProblem(histogram: Histogram): string | undefined {
   }
   let reach = 0;
   for (let i = 0; i < positive.spans; i++) reach += positive.lengths[i]! + positive.offsets[i]!;
-  return customValues.count + 1 < reach ? `has ${customValues.count} custom bounds, but buckets up to ${reach}` : undefined;
+  return customValues.count + 1 < reach
+    ? `has ${customValues.count} custom bounds, but buckets up to ${reach}`
+    : undefined;
 }
 
 function floatProblem(histogram: Histogram): string | undefined {

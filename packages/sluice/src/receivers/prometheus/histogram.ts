@@ -230,15 +230,20 @@ export class HistogramReader {
 
   /** Packed or single sint64. */
   #deltas(into: PairList, tag: number, end: number): void {
+    if ((tag & 7) !== 2) {
+      this.#delta(into, end);
+      return;
+    }
+    const stop = this.#reader.limit(end);
+    while (this.#reader.at < stop) this.#delta(into, stop);
+  }
+
+  #delta(into: PairList, end: number): void {
     const reader = this.#reader;
-    const stop = (tag & 7) === 2 ? reader.limit(end) : end;
-    do {
-      if ((tag & 7) === 2 && reader.at === stop) return;
-      reader.varint(stop);
-      const sign = -(reader.low & 1);
-      const low = (((reader.low >>> 1) | (reader.high << 31)) ^ sign) >>> 0;
-      this.#push(into, low, ((reader.high >>> 1) ^ sign) >>> 0);
-    } while ((tag & 7) === 2 && reader.at < stop);
+    reader.varint(end);
+    const sign = -(reader.low & 1);
+    const low = (((reader.low >>> 1) | (reader.high << 31)) ^ sign) >>> 0;
+    this.#push(into, low, ((reader.high >>> 1) ^ sign) >>> 0);
   }
 
   /** Packed or single double. */

@@ -83,7 +83,9 @@ export class MessageMemory {
       message = zstdDecompressSync(body, { maxOutputLength: limit });
     } catch (error) {
       if (error instanceof RangeError) throw tooLarge('it is longer', limit);
-      throw new SluiceError('bad_request', 'cannot uncompress the body: it is not a whole zstd frame', { cause: error });
+      throw new SluiceError('bad_request', 'cannot uncompress the body: it is not a whole zstd frame', {
+        cause: error,
+      });
     }
     this.place(message);
   }
@@ -107,7 +109,9 @@ class Region {
       this.#address = this.#memory.allocate(blocks);
       this.#blocks = this.#address === 0 ? 0 : blocks;
       if (this.#address === 0) {
-        throw new SluiceError('too_many_requests', 'cannot take the body: no memory is left for it', { retryAfterMs: 5_000 });
+        throw new SluiceError('too_many_requests', 'cannot take the body: no memory is left for it', {
+          retryAfterMs: 5_000,
+        });
       }
     }
     return this.#address;
@@ -119,5 +123,8 @@ function corrupt(why: string): SluiceError {
 }
 
 function tooLarge(what: string, limit: number): SluiceError {
-  return new SluiceError('bad_request', `cannot uncompress the body: ${what}; expected at most ${limit} (limits.write-decoded)`);
+  return new SluiceError(
+    'bad_request',
+    `cannot uncompress the body: ${what}; expected at most ${limit} (limits.write-decoded)`,
+  );
 }

@@ -58,7 +58,7 @@ export class SymbolReferences implements MessageSymbols {
    * `limit` symbols are reached. False when memory is exhausted.
    */
   scan(at: number, end: number, limit: number): number | false {
-    for (let from = at; ; ) {
+    for (let from = at; ;) {
       const room = Math.min(this.count + 4096, limit + 1);
       if (!this.#ranges.reserve(room) || !this.#numbers.reserve(room)) return false;
       this.#stage.placeSymbols(this.#numbers.address, this.#ranges.address);

@@ -36,7 +36,9 @@ export function checkLabels(list: LabelList, bytes: Uint8Array, limits: RemoteWr
       return tooMuch(`a label name of ${name} bytes; expected at most ${limits.labelNameBytes} (limits.label-name)`);
     }
     if (value > limits.labelValueBytes) {
-      return tooMuch(`a label value of ${value} bytes; expected at most ${limits.labelValueBytes} (limits.label-value)`);
+      return tooMuch(
+        `a label value of ${value} bytes; expected at most ${limits.labelValueBytes} (limits.label-value)`,
+      );
     }
     if (
       !isUtf8(bytes.subarray(list.nameStart(i), list.nameEnd(i))) ||

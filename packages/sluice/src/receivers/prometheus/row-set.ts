@@ -2,7 +2,13 @@ import { bug } from '../../base/errors.ts';
 import { STAGE, STAGE_ROWS, type SampleStage } from '../../base/sample-stage.ts';
 import type { LabelList } from '../../base/label-fields.ts';
 import type { Batch } from '../../batch/batch.ts';
-import { type ArrayBuilder, BatchBuilder, type FixedBuilder, StringBuilder, TupleBuilder } from '../../batch/builder.ts';
+import {
+  type ArrayBuilder,
+  BatchBuilder,
+  type FixedBuilder,
+  StringBuilder,
+  TupleBuilder,
+} from '../../batch/builder.ts';
 import { exemplars, histograms, metadata, samples, series } from '../../catalog/prometheus.ts';
 
 /** Columns that samples, histograms and exemplars begin with. */
@@ -21,9 +27,9 @@ export class PointColumns {
     this.#time = builder.fixed('time');
   }
 
-  /** Appends ids and time of a row; the time is given as halves and as a number. */
-  push(ids: Uint32Array, series: number, low: number, high: number, time: number): void {
-    const at = series * 4;
+  /** Appends ids (of the series with this number) and time of a row; the time is given as halves and as a number. */
+  push(ids: Uint32Array, number: number, low: number, high: number, time: number): void {
+    const at = number * 4;
     this.#metricId.appendHalves(ids[at]!, ids[at + 1]!);
     this.#seriesId.appendHalves(ids[at + 2]!, ids[at + 3]!);
     this.#time.appendHalves(low, high);

@@ -7,7 +7,7 @@ import {
   type ProtobufMessage,
   WRITE_REQUEST,
 } from 'promwrite/wire';
-import { errorText, isSluiceError, SluiceError } from '../../base/errors.ts';
+import { errorText, isSluiceError, type SluiceError } from '../../base/errors.ts';
 import type { LinearMemory } from '../../base/linear-memory.ts';
 import type { ActiveSeries, Append, HttpReply, HttpRequest, HttpRoute } from '../../base/ports.ts';
 import type { Batch } from '../../batch/batch.ts';
@@ -103,7 +103,8 @@ function negotiate(
       text: `expected Content-Type application/x-protobuf with proto=${messages.join(' or proto=')}; got ${printable(contentType ?? '')}`,
     };
   }
-  if (!messages.includes(message)) return { kind: 'refused', text: `${message} is switched off here; send ${messages.join(' or ')}` };
+  if (!messages.includes(message))
+    return { kind: 'refused', text: `${message} is switched off here; send ${messages.join(' or ')}` };
   const encoding = (headers['content-encoding'] ?? '').trim().toLowerCase();
   if (encoding === '' || encoding === 'snappy') return { kind: 'accepted', message, encoding: 'snappy' };
   // Only VictoriaMetrics' agents send zstd, and say so; others would not expect it to be understood.
@@ -222,7 +223,10 @@ class RemoteWriteReceiver {
     if (taken.collided > 0) metrics.seriesRefused.inc({ org: String(org), reason: 'collision' }, taken.collided);
     const text = taken.problems.text();
     this.#limited((suppressed) =>
-      log.warn({ org, problems: taken.problems.count, first: text.split('\n', 1)[0], suppressed }, 'a remote-write request was not taken whole'),
+      log.warn(
+        { org, problems: taken.problems.count, first: text.split('\n', 1)[0], suppressed },
+        'a remote-write request was not taken whole',
+      ),
     );
     // What is known is in the journal; a sender that repeats the request writes the same samples again, of which readers see one.
     return isLimited
@@ -248,7 +252,11 @@ class RemoteWriteReceiver {
 /** 2.0 senders are told what was written, whatever the outcome; 1.0 senders would misread it. */
 function writtenHeaders(
   message: ProtobufMessage,
-  { samples, histograms, exemplars }: { readonly samples: number; readonly histograms: number; readonly exemplars: number },
+  {
+    samples,
+    histograms,
+    exemplars,
+  }: { readonly samples: number; readonly histograms: number; readonly exemplars: number },
 ): Readonly<Record<string, string>> {
   if (message !== REQUEST_V2) return {};
   return {

@@ -128,7 +128,7 @@ async function recorded(form: 'streamed' | 'samples'): Promise<Recorded[]> {
   const files = await readdir(new URL(`float-and-histogram-${form}/`, FIXTURES));
   const names = files.filter((file) => file.endsWith('.decoded.json')).map((file) => file.slice(0, 3));
   assert.equal(names.length, 17);
-  return Promise.all(names.sort().map(async (name) => (await fixture(form, name)).decoded));
+  return Promise.all(names.toSorted().map(async (name) => (await fixture(form, name)).decoded));
 }
 
 /** Everything that any answer holds, once. */

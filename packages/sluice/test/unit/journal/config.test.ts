@@ -10,6 +10,7 @@ test('defaults are the documented ones', () => {
     maxBytes: 4 * 2 ** 30,
     minFreeBytes: 2 ** 30,
     segmentAgeMs: undefined,
+    segmentMaxRows: 500_000,
   });
   assert.equal(catalog.find('prometheus.samples')?.table, 'samples');
 });
@@ -23,7 +24,7 @@ test('values are read with their units', () => {
     'segment-age': '2s',
   });
   const { catalog: _, ...options } = toJournalOptions(config);
-  assert.deepEqual(options, { sync: 'always', syncIntervalMs: 250, maxBytes: 64 * 2 ** 20, minFreeBytes: 0, segmentAgeMs: 2000 });
+  assert.deepEqual(options, { sync: 'always', syncIntervalMs: 250, maxBytes: 64 * 2 ** 20, minFreeBytes: 0, segmentAgeMs: 2000, segmentMaxRows: 500_000 });
 });
 
 test('unknown keys and values are refused', () => {

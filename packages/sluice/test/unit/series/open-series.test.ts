@@ -36,7 +36,8 @@ async function open(org: number, more: Partial<OpenSeriesOptions> = {}): Promise
 const file = (org: number): string => path.join(dir, `${org}.dictionary`);
 
 function labels(i: number): Buffer {
-  const part = (tag: number, text: string): Buffer => Buffer.concat([Buffer.from([tag, text.length]), Buffer.from(text)]);
+  const part = (tag: number, text: string): Buffer =>
+    Buffer.concat([Buffer.from([tag, text.length]), Buffer.from(text)]);
   const one = (name: string, value: string): Buffer => {
     const body = Buffer.concat([part(0x0a, name), part(0x12, value)]);
     return Buffer.concat([Buffer.from([0x0a, body.length]), body]);
@@ -83,7 +84,8 @@ suite('series dictionary', () => {
     first.series.announced([see(first, 1).series]);
     nowMs += 1500;
     const deadline = Date.now() + 5000;
-    while ((await stat(file(2))).size < 100 && Date.now() < deadline) await new Promise((resolve) => setTimeout(resolve, 20));
+    while ((await stat(file(2))).size < 100 && Date.now() < deadline)
+      await new Promise((resolve) => setTimeout(resolve, 20));
     // As after a crash: the file as it is now.
     const bytes = await readFile(file(2));
     await first.close();
@@ -123,7 +125,10 @@ suite('series dictionary', () => {
     await first.close();
     const second = await open(4);
     await second.useStorage('database 2');
-    assert.deepEqual([0, 1, 2].map((i) => see(second, i).due), [false, true, true]);
+    assert.deepEqual(
+      [0, 1, 2].map((i) => see(second, i).due),
+      [false, true, true],
+    );
     await second.close();
   });
 
@@ -141,7 +146,14 @@ suite('series dictionary', () => {
       [async () => truncate(file(5), whole.length - frame + 3), 9],
       [async () => writeFile(file(5), Buffer.concat([whole, Buffer.alloc(7, 1)])), 10],
       [async () => writeFile(file(5), Buffer.concat([whole, Buffer.alloc(4000, 0xff)])), 10],
-      [async () => writeFile(file(5), whole.map((byte, at) => (at === 16 + frame * 4 + 30 ? byte ^ 1 : byte))), 4],
+      [
+        async () =>
+          writeFile(
+            file(5),
+            whole.map((byte, at) => (at === 16 + frame * 4 + 30 ? byte ^ 1 : byte)),
+          ),
+        4,
+      ],
       [async () => truncate(file(5), 7), 0],
       [async () => writeFile(file(5), ''), 0],
       [async () => writeFile(file(5), Buffer.alloc(500, 65)), 0],
@@ -174,8 +186,8 @@ suite('series dictionary', () => {
     const count = 120_000;
     for (let i = 0; i < count; i++) first.series.announced([see(first, i).series]);
     await first.afterSync();
-    const before = (await stat(file(7))).size;
-    assert.ok(before > 16 * 2 ** 20);
+    const full = (await stat(file(7))).size;
+    assert.ok(full > 16 * 2 ** 20);
     nowMs += 50 * 60_000;
     for (let i = 0; i < 50; i++) see(first, i);
     nowMs += 20 * 60_000;
@@ -188,7 +200,7 @@ suite('series dictionary', () => {
     await first.upkeep();
     clearInterval(timer);
     assert.equal(first.active, 50);
-    assert.ok((await stat(file(7))).size < before / 100);
+    assert.ok((await stat(file(7))).size < full / 100);
     // Steps of 5 ms; the rest is room for a busy machine.
     assert.ok(longest < 250, `the event loop stood for ${longest} ms`);
     await first.close();

@@ -3,7 +3,20 @@ import { suite, test } from 'node:test';
 import { zstdCompressSync } from 'node:zlib';
 import { SluiceError } from '../../../../src/base/errors.ts';
 import { createHarness, type Harness, STALE, V1, V2 } from './harness.ts';
-import { bytes, double, exemplarV1, histogram, type Labels, metadataV1, number, RequestV2, sample, seriesV1, snappy, varint } from './wire.ts';
+import {
+  bytes,
+  double,
+  exemplarV1,
+  histogram,
+  type Labels,
+  metadataV1,
+  number,
+  RequestV2,
+  sample,
+  seriesV1,
+  snappy,
+  varint,
+} from './wire.ts';
 
 /* Every input of the table "what a receiver must answer", with what Sluice answers. */
 
@@ -12,26 +25,43 @@ const UP: Labels = [['__name__', 'up']];
 const named = (name: string): Labels => [['__name__', name]];
 
 function written(headers: Readonly<Record<string, string>> | undefined): string {
-  return ['Samples', 'Histograms', 'Exemplars'].map((kind) => headers?.[`X-Prometheus-Remote-Write-${kind}-Written`] ?? '-').join(' ');
+  return ['Samples', 'Histograms', 'Exemplars']
+    .map((kind) => headers?.[`X-Prometheus-Remote-Write-${kind}-Written`] ?? '-')
+    .join(' ');
 }
 
 const rowsOf = (harness: Harness, table: string): number => harness.rows.get(`prometheus.${table}`)?.length ?? 0;
 
 /** Posts a good series beside the given 2.0 entries; answers status, counts and body. */
-async function beside(fill: (request: RequestV2, now: number) => void, options: Parameters<typeof createHarness>[0] = { window: WINDOW }) {
+async function beside(
+  fill: (request: RequestV2, now: number) => void,
+  options: Parameters<typeof createHarness>[0] = { window: WINDOW },
+) {
   const harness = createHarness(options);
   const request = new RequestV2();
   request.add(named('good'), sample(harness.nowMs, 1));
   fill(request, harness.nowMs);
   request.add(named('good_too'), sample(harness.nowMs, 2));
   const reply = await harness.post(snappy(request.encode()), V2);
-  return { harness, status: reply.status, counts: written(reply.headers), text: String(reply.body ?? ''), headers: reply.headers };
+  return {
+    harness,
+    status: reply.status,
+    counts: written(reply.headers),
+    text: String(reply.body ?? ''),
+    headers: reply.headers,
+  };
 }
 
-async function besideV1(entries: (now: number) => readonly Buffer[], options: Parameters<typeof createHarness>[0] = { window: WINDOW }) {
+async function besideV1(
+  entries: (now: number) => readonly Buffer[],
+  options: Parameters<typeof createHarness>[0] = { window: WINDOW },
+) {
   const harness = createHarness(options);
   const good = (name: string): Buffer => seriesV1(named(name), sample(harness.nowMs, 1));
-  const reply = await harness.post(snappy(Buffer.concat([good('good'), ...entries(harness.nowMs), good('good_too')])), V1);
+  const reply = await harness.post(
+    snappy(Buffer.concat([good('good'), ...entries(harness.nowMs), good('good_too')])),
+    V1,
+  );
   assert.equal(written(reply.headers), '- - -', '1.0 is never told counts');
   return { harness, status: reply.status, text: String(reply.body ?? '') };
 }
@@ -43,7 +73,8 @@ suite('decision table', () => {
       receiver.routes.map(({ method, path, scope }) => `${method} ${path} ${scope}`),
       ['POST /api/v1/write write', 'POST /api/v1/prometheus write'],
     );
-    for (const { bodyLimit, memory } of receiver.routes) assert.deepEqual([bodyLimit, memory], [32 * 2 ** 20, 32 * 2 ** 20]);
+    for (const { bodyLimit, memory } of receiver.routes)
+      assert.deepEqual([bodyLimit, memory], [32 * 2 ** 20, 32 * 2 ** 20]);
   });
 
   test('2, 5, 7: without Content-Type, Content-Encoding and version it is 1.0 in Snappy', async () => {
@@ -100,10 +131,23 @@ suite('decision table', () => {
   test('11: corrupt Snappy is 400', async () => {
     const harness = createHarness();
     const good = snappy(seriesV1(UP, sample(1, 1)));
-    for (const body of [good.subarray(0, -1), Buffer.concat([good, Buffer.from([0])]), Buffer.alloc(0), Buffer.from('ff060000734e61507059', 'hex')]) {
+    for (const body of [
+      good.subarray(0, -1),
+      Buffer.concat([good, Buffer.from([0])]),
+      Buffer.alloc(0),
+      Buffer.from('ff060000734e61507059', 'hex'),
+    ]) {
       assert.equal((await harness.post(body)).status, 400, body.toString('hex'));
     }
-    assert.equal((await harness.post(Buffer.from('zstd?'), { 'content-encoding': 'zstd', 'x-victoriametrics-remote-write-version': '1' })).status, 400);
+    assert.equal(
+      (
+        await harness.post(Buffer.from('zstd?'), {
+          'content-encoding': 'zstd',
+          'x-victoriametrics-remote-write-version': '1',
+        })
+      ).status,
+      400,
+    );
     assert.equal(harness.appends.length, 0);
   });
 
@@ -133,7 +177,10 @@ suite('decision table', () => {
       assert.equal(rowsOf(harness, 'samples'), 1, what);
     }
     const v2 = createHarness();
-    const reply = await v2.post(snappy(Buffer.concat([new RequestV2().add(UP, sample(1, 1)).encode(), Buffer.from([0x2a, 9])])), V2);
+    const reply = await v2.post(
+      snappy(Buffer.concat([new RequestV2().add(UP, sample(1, 1)).encode(), Buffer.from([0x2a, 9])])),
+      V2,
+    );
     assert.deepEqual([reply.status, written(reply.headers)], [400, '0 0 0']);
   });
 
@@ -158,7 +205,9 @@ suite('decision table', () => {
     harness.nowMs += 25 * 3_600_000;
     await post('other');
     assert.deepEqual(
-      harness.rows.get('prometheus.metadata')?.map((row) => [row['metric_family_name'], row['type'], row['unit'], row['help']]),
+      harness.rows
+        .get('prometheus.metadata')
+        ?.map((row) => [row['metric_family_name'], row['type'], row['unit'], row['help']]),
       [
         ['m', 'counter', 's', 'h'],
         ['m', 'counter', 's', 'other'],
@@ -177,15 +226,23 @@ suite('decision table', () => {
   });
 
   test('15, 16: odd or wrong references are 400, the rest is written', async () => {
-    for (const refs of [[1, 2, 1], [1, 999_999], [1, 2, 999_999, 2]]) {
-      const { status, counts, harness } = await beside((request, now) => request.addRefs(refs, sample(now, 1), sample(now, 2)));
+    for (const refs of [
+      [1, 2, 1],
+      [1, 999_999],
+      [1, 2, 999_999, 2],
+    ]) {
+      const { status, counts, harness } = await beside((request, now) =>
+        request.addRefs(refs, sample(now, 1), sample(now, 2)),
+      );
       assert.deepEqual([status, counts, rowsOf(harness, 'samples')], [400, '2 0 0', 2], String(refs));
     }
   });
 
   test('17: a series whose help or unit does not exist is not written, the rest is', async () => {
     for (const fields of [number(3, 999), number(4, 999), number(3, 2n ** 40n)]) {
-      const { status, counts, text, harness } = await beside((request, now) => request.add(named('bad'), sample(now, 1), bytes(5, fields)));
+      const { status, counts, text, harness } = await beside((request, now) =>
+        request.add(named('bad'), sample(now, 1), bytes(5, fields)),
+      );
       assert.deepEqual([status, counts, rowsOf(harness, 'samples')], [400, '2 0 0', 2]);
       assert.match(text, /bad\{\} refers to help/);
     }
@@ -193,16 +250,74 @@ suite('decision table', () => {
 
   const badLabels: readonly (readonly [string, Labels, RegExp])[] = [
     ['18: no metric name', [['job', 'a']], /\{job="a"\} has no metric name/],
-    ['18: an empty metric name', [['__name__', ''], ['job', 'a']], /no metric name/],
+    [
+      '18: an empty metric name',
+      [
+        ['__name__', ''],
+        ['job', 'a'],
+      ],
+      /no metric name/,
+    ],
     ['18: no labels', [], /no metric name/],
-    ['19: a value that is not UTF-8', [['__name__', 'm'], ['job', Buffer.from([0xff, 0xfe])]], /not valid UTF-8/],
-    ['19: a name that is not UTF-8', [['__name__', 'm'], [Buffer.from([0xc3]), 'a']], /not valid UTF-8/],
-    ['19: an empty label name', [['__name__', 'm'], ['', 'a']], /an empty label name/],
-    ['20: a label twice', [['__name__', 'm'], ['job', 'a'], ['job', 'b']], /the label job twice/],
-    ['limits: too many labels', [['__name__', 'm'], ...Array.from({ length: 64 }, (_, i) => [`l${i}`, 'x'] as const)], /65 labels; expected at most 64/],
-    ['limits: a long name', [['__name__', 'm'], ['n'.repeat(1025), 'x']], /label name of 1025 bytes/],
-    ['limits: a long value', [['__name__', 'm'], ['n', 'x'.repeat(8193)]], /label value of 8193 bytes/],
-    ['limits: very long labels in all', [['__name__', 'm'], ...Array.from({ length: 30 }, (_, i) => [`l${i}`, 'x'.repeat(4096)] as const)], /label (text|fields) of \d+ bytes/],
+    [
+      '19: a value that is not UTF-8',
+      [
+        ['__name__', 'm'],
+        ['job', Buffer.from([0xff, 0xfe])],
+      ],
+      /not valid UTF-8/,
+    ],
+    [
+      '19: a name that is not UTF-8',
+      [
+        ['__name__', 'm'],
+        [Buffer.from([0xc3]), 'a'],
+      ],
+      /not valid UTF-8/,
+    ],
+    [
+      '19: an empty label name',
+      [
+        ['__name__', 'm'],
+        ['', 'a'],
+      ],
+      /an empty label name/,
+    ],
+    [
+      '20: a label twice',
+      [
+        ['__name__', 'm'],
+        ['job', 'a'],
+        ['job', 'b'],
+      ],
+      /the label job twice/,
+    ],
+    [
+      'limits: too many labels',
+      [['__name__', 'm'], ...Array.from({ length: 64 }, (_, i) => [`l${i}`, 'x'] as const)],
+      /65 labels; expected at most 64/,
+    ],
+    [
+      'limits: a long name',
+      [
+        ['__name__', 'm'],
+        ['n'.repeat(1025), 'x'],
+      ],
+      /label name of 1025 bytes/,
+    ],
+    [
+      'limits: a long value',
+      [
+        ['__name__', 'm'],
+        ['n', 'x'.repeat(8193)],
+      ],
+      /label value of 8193 bytes/,
+    ],
+    [
+      'limits: very long labels in all',
+      [['__name__', 'm'], ...Array.from({ length: 30 }, (_, i) => [`l${i}`, 'x'.repeat(4096)] as const)],
+      /label (text|fields) of \d+ bytes/,
+    ],
   ];
   for (const [name, labels, text] of badLabels) {
     test(`${name}: 400 in both versions, the rest is written`, async () => {
@@ -219,9 +334,22 @@ suite('decision table', () => {
   test('21, 22: unsorted labels are sorted and empty ones dropped: one series, one id', async () => {
     const harness = createHarness();
     const spellings: readonly Labels[] = [
-      [['__name__', 'm'], ['a', '1'], ['b', '2']],
-      [['b', '2'], ['a', '1'], ['__name__', 'm']],
-      [['b', '2'], ['empty', ''], ['a', '1'], ['__name__', 'm']],
+      [
+        ['__name__', 'm'],
+        ['a', '1'],
+        ['b', '2'],
+      ],
+      [
+        ['b', '2'],
+        ['a', '1'],
+        ['__name__', 'm'],
+      ],
+      [
+        ['b', '2'],
+        ['empty', ''],
+        ['a', '1'],
+        ['__name__', 'm'],
+      ],
     ];
     for (const labels of spellings) {
       assert.equal((await harness.post(snappy(seriesV1(labels, sample(1, 1))))).status, 204);
@@ -230,14 +358,31 @@ suite('decision table', () => {
     assert.equal(harness.table.active, 1);
     assert.equal(harness.table.forms, 6);
     assert.equal(rowsOf(harness, 'series'), 1);
-    assert.equal(new Set(harness.rows.get('prometheus.samples')?.map((row) => `${row['metric_id']} ${row['series_id']}`)).size, 1);
+    assert.equal(
+      new Set(harness.rows.get('prometheus.samples')?.map((row) => `${row['metric_id']} ${row['series_id']}`)).size,
+      1,
+    );
     assert.deepEqual(harness.labelsOf(harness.rows.get('prometheus.series')![0]!), { __name__: 'm', a: '1', b: '2' });
   });
 
   test('names that JavaScript objects know are labels like others', async () => {
     const harness = createHarness();
-    await harness.post(snappy(seriesV1([['__name__', 'constructor'], ['__proto__', 'x'], ['toString', 'y']], sample(1, 1))));
-    assert.deepEqual(harness.rows.get('prometheus.series')?.[0]?.['labels'], [['__proto__', 'x'], ['toString', 'y']]);
+    await harness.post(
+      snappy(
+        seriesV1(
+          [
+            ['__name__', 'constructor'],
+            ['__proto__', 'x'],
+            ['toString', 'y'],
+          ],
+          sample(1, 1),
+        ),
+      ),
+    );
+    assert.deepEqual(harness.rows.get('prometheus.series')?.[0]?.['labels'], [
+      ['__proto__', 'x'],
+      ['toString', 'y'],
+    ]);
   });
 
   test('23: a series with only metadata is 204 with zero counts, and its metadata stored', async () => {
@@ -264,7 +409,11 @@ suite('decision table', () => {
 
   test('25: samples and histograms in one entry are both stored', async () => {
     const { status, counts } = await beside((request, now) =>
-      request.add(named('h'), sample(now, 1), histogram(3, { count: 1, sum: 1, positiveSpans: [[0, 1]], positiveDeltas: [1], time: now })),
+      request.add(
+        named('h'),
+        sample(now, 1),
+        histogram(3, { count: 1, sum: 1, positiveSpans: [[0, 1]], positiveDeltas: [1], time: now }),
+      ),
     );
     assert.deepEqual([status, counts], [204, '3 1 0']);
   });
@@ -280,16 +429,23 @@ suite('decision table', () => {
     assert.match(text, /^old\{\}: the timestamp \d+ is too far in the past/m);
     assert.match(text, /^new\{\}: the timestamp \d+ is too far in the future/m);
     const dropped = await harness.metrics.droppedRows.get();
-    assert.deepEqual(
-      Object.fromEntries(dropped.values.map(({ labels, value }) => [labels.reason, value])),
-      { too_old: 2, too_new: 2 },
-    );
+    assert.deepEqual(Object.fromEntries(dropped.values.map(({ labels, value }) => [labels.reason, value])), {
+      too_old: 2,
+      too_new: 2,
+    });
   });
 
   test('26: the window holds on the fast way too', async () => {
     const harness = createHarness({ window: WINDOW });
     const post = async (time: number) => harness.post(snappy(seriesV1(UP, sample(time, 1))));
-    for (const [offset, status] of [[0, 204], [0, 204], [600_001, 400], [600_000, 204], [-86_400_001, 400], [-86_400_000, 204]] as const) {
+    for (const [offset, status] of [
+      [0, 204],
+      [0, 204],
+      [600_001, 400],
+      [600_000, 204],
+      [-86_400_001, 400],
+      [-86_400_000, 204],
+    ] as const) {
       assert.equal((await post(harness.nowMs + offset)).status, status, String(offset));
     }
     assert.equal(rowsOf(harness, 'samples'), 4);
@@ -297,15 +453,31 @@ suite('decision table', () => {
 
   test('timestamps beyond 2^53 are refused one by one, negative ones are taken where the window is open', async () => {
     const harness = createHarness();
-    for (const [time, status] of [[-5, 204], [2n ** 53n, 400], [-(2n ** 53n), 400], [2n ** 53n - 1n, 204], [0, 204]] as const) {
-      assert.equal((await harness.post(snappy(seriesV1(UP, sample(time, 1), sample(3, 1))))).status, status, String(time));
+    for (const [time, status] of [
+      [-5, 204],
+      [2n ** 53n, 400],
+      [-(2n ** 53n), 400],
+      [2n ** 53n - 1n, 204],
+      [0, 204],
+    ] as const) {
+      assert.equal(
+        (await harness.post(snappy(seriesV1(UP, sample(time, 1), sample(3, 1))))).status,
+        status,
+        String(time),
+      );
     }
-    assert.deepEqual(harness.rows.get('prometheus.samples')?.map((row) => row['time']), [-5, 3, 3, 3, 2 ** 53 - 1, 3, 0, 3]);
+    assert.deepEqual(
+      harness.rows.get('prometheus.samples')?.map((row) => row['time']),
+      [-5, 3, 3, 3, 2 ** 53 - 1, 3, 0, 3],
+    );
   });
 
   test('27: an invalid histogram is 400, the rest is written', async () => {
     const { status, counts, text } = await beside((request, now) =>
-      request.add(named('h'), histogram(3, { count: 99, sum: 1, positiveSpans: [[0, 1]], positiveDeltas: [1], time: now })),
+      request.add(
+        named('h'),
+        histogram(3, { count: 99, sum: 1, positiveSpans: [[0, 1]], positiveDeltas: [1], time: now }),
+      ),
     );
     assert.deepEqual([status, counts], [400, '2 0 0']);
     assert.match(text, /h\{\}: a histogram has the count 99, but 1 observations/);
@@ -322,15 +494,22 @@ suite('decision table', () => {
     for (const labels of [
       [['a', 'x'.repeat(128)]],
       [['', 'x']],
-      [['a', '1'], ['a', '2']],
+      [
+        ['a', '1'],
+        ['a', '2'],
+      ],
       [['a', Buffer.from([0xff])]],
     ] satisfies Labels[]) {
-      const two = await beside((request, now) => request.add(named('m'), sample(now, 1), request.exemplar(labels, now, 1)));
+      const two = await beside((request, now) =>
+        request.add(named('m'), sample(now, 1), request.exemplar(labels, now, 1)),
+      );
       assert.deepEqual([two.status, two.counts], [400, '3 0 0']);
       const one = await besideV1((now) => [seriesV1(named('m'), sample(now, 1), exemplarV1(labels, now, 1))]);
       assert.deepEqual([one.status, rowsOf(one.harness, 'samples')], [400, 3]);
     }
-    const fits = await beside((request, now) => request.add(named('m'), request.exemplar([['a', 'ü'.repeat(127)]], now, 1)));
+    const fits = await beside((request, now) =>
+      request.add(named('m'), request.exemplar([['a', 'ü'.repeat(127)]], now, 1)),
+    );
     assert.equal(fits.status, 204, '128 characters, not bytes');
   });
 
@@ -340,10 +519,18 @@ suite('decision table', () => {
       const body = snappy(new RequestV2().add(UP, sample(1, 1)).encode());
       harness.failure = new SluiceError(code, 'no room', { retryAfterMs: 2500 });
       const reply = await harness.post(body, V2);
-      assert.deepEqual([reply.status, written(reply.headers), reply.headers?.['Retry-After']], [503, '0 0 0', '3'], code);
+      assert.deepEqual(
+        [reply.status, written(reply.headers), reply.headers?.['Retry-After']],
+        [503, '0 0 0', '3'],
+        code,
+      );
       harness.failure = undefined;
       assert.equal((await harness.post(body, V2)).status, 204);
-      assert.deepEqual(harness.appends, [['prometheus.series', 'prometheus.samples']], 'announced with the samples that were taken');
+      assert.deepEqual(
+        harness.appends,
+        [['prometheus.series', 'prometheus.samples']],
+        'announced with the samples that were taken',
+      );
     }
   });
 
@@ -377,7 +564,9 @@ suite('decision table', () => {
 
   test('the text of an answer: ten problems and the number of the others, no control characters, bounded', async () => {
     const { text, status } = await besideV1((now) =>
-      Array.from({ length: 25 }, (_, i) => seriesV1([['job', `a\u0007\u001b[31m${i}\n${'x'.repeat(5000)}`]], sample(now, 1))),
+      Array.from({ length: 25 }, (_, i) =>
+        seriesV1([['job', `a\u0007\u001b[31m${i}\n${'x'.repeat(5000)}`]], sample(now, 1)),
+      ),
     );
     assert.equal(status, 400);
     const lines = text.trimEnd().split('\n');
@@ -389,7 +578,8 @@ suite('decision table', () => {
   });
 
   test('limits of a request are 400 with the name of the limit', async () => {
-    const many = (count: number): Buffer => Buffer.concat(Array.from({ length: count }, (_, i) => seriesV1(named(`m${i}`), sample(1, 1))));
+    const many = (count: number): Buffer =>
+      Buffer.concat(Array.from({ length: count }, (_, i) => seriesV1(named(`m${i}`), sample(1, 1))));
     for (const [limits, text] of [
       [{ seriesPerRequest: 5 }, /more than 5 TimeSeries \(limits.write-series\)/],
       [{ samplesPerRequest: 5 }, /more than 5 samples \(limits.write-samples\)/],
@@ -414,7 +604,16 @@ suite('decision table', () => {
     const harness = createHarness({ limits: { labelBytesPerRequest: 1_000_000 } });
     const request = new RequestV2();
     const big = 'x'.repeat(8000);
-    for (let i = 0; i < 1000; i++) request.add([['__name__', `m${i}`], ['a', big], ['b', big], ['c', big]], sample(1, 1));
+    for (let i = 0; i < 1000; i++)
+      request.add(
+        [
+          ['__name__', `m${i}`],
+          ['a', big],
+          ['b', big],
+          ['c', big],
+        ],
+        sample(1, 1),
+      );
     const reply = await harness.post(snappy(request.encode()), V2);
     assert.equal(reply.status, 400);
     assert.equal(harness.appends.length, 0);
@@ -430,7 +629,10 @@ suite('decision table', () => {
       assert.equal((await harness.post(snappy(seriesV1(UP, ...fields(false))))).status, 204);
       assert.equal((await harness.post(snappy(seriesV1(UP, sample(1_795_223_624_741, STALE))))).status, 204);
       assert.equal((await harness.post(snappy(new RequestV2().add(UP, ...fields(true)).encode()), V2)).status, 204);
-      assert.equal((await harness.post(snappy(new RequestV2().add(UP, sample(1_795_223_624_741, STALE)).encode()), V2)).status, 204);
+      assert.equal(
+        (await harness.post(snappy(new RequestV2().add(UP, sample(1_795_223_624_741, STALE)).encode()), V2)).status,
+        204,
+      );
     }
     assert.equal(rowsOf(harness, 'samples'), 12);
     for (const row of harness.rows.get('prometheus.samples') ?? []) assert.equal(row['value'], STALE);
@@ -442,17 +644,31 @@ suite('decision table', () => {
 
   test('batches come with series first', async () => {
     const { harness } = await beside((request, now) =>
-      request.add(named('all'), sample(now, 1), histogram(3, { time: now }), request.exemplar([], now, 1), request.metadata(1, 'h', '')),
+      request.add(
+        named('all'),
+        sample(now, 1),
+        histogram(3, { time: now }),
+        request.exemplar([], now, 1),
+        request.metadata(1, 'h', ''),
+      ),
     );
     assert.deepEqual(harness.appends, [
-      ['prometheus.series', 'prometheus.metadata', 'prometheus.samples', 'prometheus.histograms', 'prometheus.exemplars'],
+      [
+        'prometheus.series',
+        'prometheus.metadata',
+        'prometheus.samples',
+        'prometheus.histograms',
+        'prometheus.exemplars',
+      ],
     ]);
   });
 
   test('several requests in flight do not disturb each other', async () => {
     const harness = createHarness();
     const replies = await Promise.all(
-      Array.from({ length: 40 }, async (_, i) => harness.post(snappy(seriesV1(named(`m${i % 7}`), sample(i, i), sample(i + 1, i))))),
+      Array.from({ length: 40 }, async (_, i) =>
+        harness.post(snappy(seriesV1(named(`m${i % 7}`), sample(i, i), sample(i + 1, i)))),
+      ),
     );
     assert.ok(replies.every(({ status }) => status === 204));
     const seen = (harness.rows.get('prometheus.samples') ?? []).map((row) => row['time']);
@@ -461,7 +677,11 @@ suite('decision table', () => {
 
   test('the in-process way takes an uncompressed message', async () => {
     const harness = createHarness();
-    const reply = await harness.receiver.write('io.prometheus.write.v2.Request', new RequestV2().add(UP, sample(1, 1)).encode(), 1);
+    const reply = await harness.receiver.write(
+      'io.prometheus.write.v2.Request',
+      new RequestV2().add(UP, sample(1, 1)).encode(),
+      1,
+    );
     assert.deepEqual([reply.status, written(reply.headers)], [204, '1 0 0']);
   });
 });

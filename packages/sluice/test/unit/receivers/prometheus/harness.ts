@@ -6,7 +6,11 @@ import { bug } from '../../../../src/base/errors.ts';
 import type { Batch, Column } from '../../../../src/batch/batch.ts';
 import { decodeNative, encodeNative } from '../../../../src/batch/native.ts';
 import { textAt } from '../../../../src/batch/read.ts';
-import { remoteWriteLimitsSchema, toRemoteWriteLimits, type RemoteWriteLimits } from '../../../../src/receivers/prometheus/config.ts';
+import {
+  remoteWriteLimitsSchema,
+  toRemoteWriteLimits,
+  type RemoteWriteLimits,
+} from '../../../../src/receivers/prometheus/config.ts';
 import { createRemoteWrite, type AcceptSpan, type RemoteWrite } from '../../../../src/receivers/prometheus/write.ts';
 import { SeriesTable } from '../../../../src/series/series-table.ts';
 import { createLog } from '../../../../src/telemetry/log.ts';
@@ -140,13 +144,15 @@ function valueAt(column: Column, type: string, row: number): Value {
     }
     case 'array': {
       const from = row === 0 ? 0 : column.ends[row - 1]!;
-      return Array.from({ length: column.ends[row]! - from }, (_, index) => valueAt(column.element, type, from + index));
+      return Array.from({ length: column.ends[row]! - from }, (_, index) =>
+        valueAt(column.element, type, from + index),
+      );
     }
     case 'tuple':
       return column.elements.map((element) => valueAt(element, type, row));
     case 'nullable':
-      return bug('no nullable column here');
   }
+  return bug('no nullable column here');
 }
 
 const scratch = new DataView(new ArrayBuffer(8));
@@ -171,9 +177,9 @@ export interface Recording {
 /** Every recorded request. */
 export function recordings(): Recording[] {
   const found: Recording[] = [];
-  for (const sender of readdirSync(fixtures).sort()) {
+  for (const sender of readdirSync(fixtures).toSorted()) {
     if (!statSync(path.join(fixtures, sender)).isDirectory()) continue;
-    for (const file of readdirSync(path.join(fixtures, sender)).sort()) {
+    for (const file of readdirSync(path.join(fixtures, sender)).toSorted()) {
       if (!file.endsWith('.bin')) continue;
       const base = path.join(fixtures, sender, file.slice(0, -4));
       const { headers } = JSON.parse(readFileSync(`${base}.headers.json`, 'utf8')) as {
@@ -182,7 +188,9 @@ export function recordings(): Recording[] {
       found.push({
         name: `${sender}/${file}`,
         body: readFileSync(`${base}.bin`),
-        headers: Object.fromEntries(Object.entries(headers).map(([key, values]) => [key.toLowerCase(), values.join(', ')])),
+        headers: Object.fromEntries(
+          Object.entries(headers).map(([key, values]) => [key.toLowerCase(), values.join(', ')]),
+        ),
         decoded: JSON.parse(readFileSync(`${base}.decoded.json`, 'utf8')),
       });
     }

@@ -22,7 +22,12 @@ interface Entry {
 const T0 = 1_795_223_624_741;
 const WINDOW = { behindMs: 1_000_000, aheadMs: 1_000_000 };
 /** Some times are outside. */
-const time = fc.oneof({ weight: 8, arbitrary: fc.integer({ min: -1_000_000, max: 1_000_000 }) }, fc.integer({ min: -3_000_000, max: 3_000_000 })).map((offset) => T0 + offset);
+const time = fc
+  .oneof(
+    { weight: 8, arbitrary: fc.integer({ min: -1_000_000, max: 1_000_000 }) },
+    fc.integer({ min: -3_000_000, max: 3_000_000 }),
+  )
+  .map((offset) => T0 + offset);
 const value = fc.oneof(fc.constantFrom(0, -0, 1, NaN, Infinity, -Infinity, 5e-324), fc.double());
 const name = fc.constantFrom('a', 'b', 'job', 'instance', 'zone', 'ü', 'le', '__proto__');
 const text = fc.oneof(fc.constantFrom('', 'x', 'y'), fc.string({ unit: 'grapheme', maxLength: 40 }));
@@ -31,7 +36,10 @@ const entry: fc.Arbitrary<Entry> = fc
   .record({
     metric: fc.constantFrom('up', 'm1', 'm2', 'http.requests'),
     others: fc.uniqueArray(fc.tuple(name, text), { maxLength: 6, selector: ([key]) => key }),
-    fault: fc.oneof({ weight: 9, arbitrary: fc.constant<Fault>('none') }, fc.constantFrom<Fault>('no name', 'twice', 'not utf-8', 'empty name')),
+    fault: fc.oneof(
+      { weight: 9, arbitrary: fc.constant<Fault>('none') },
+      fc.constantFrom<Fault>('no name', 'twice', 'not utf-8', 'empty name'),
+    ),
     place: fc.nat(6),
     samples: fc.array(fc.tuple(time, value), { maxLength: 3 }),
     exemplars: fc.array(fc.tuple(time, value, fc.constantFrom('t1', 't2')), { maxLength: 1 }),
@@ -55,7 +63,9 @@ function encodeV1(entries: readonly Entry[]): Buffer {
         ...exemplars.map(([at, v, trace]) => exemplarV1([['trace_id', trace]], at, v)),
         ...(unknownField ? [number(99, 7), bytes(100, 'x')] : []),
       ];
-      return pointsFirst ? bytes(1, ...fields, ...labels.map(([key, v]) => bytes(1, bytes(2, v), bytes(1, key)))) : seriesV1(labels, ...fields);
+      return pointsFirst
+        ? bytes(1, ...fields, ...labels.map(([key, v]) => bytes(1, bytes(2, v), bytes(1, key))))
+        : seriesV1(labels, ...fields);
     }),
   );
 }
@@ -86,26 +96,39 @@ function model(entries: readonly Entry[]) {
       labels
         .filter(([, v]) => v.length > 0)
         .map(([k, v]) => [k, v.toString()])
-        .sort(([a], [b]) => Buffer.compare(Buffer.from(a!), Buffer.from(b!))),
+        .toSorted(([a], [b]) => Buffer.compare(Buffer.from(a!), Buffer.from(b!))),
     );
   return {
-    samples: good.flatMap(({ labels, samples }) => samples.filter(([at]) => inWindow(at)).map(([at, v]) => `${key(labels)} ${at} ${bitsOf(v)}`)),
-    exemplars: good.flatMap(({ labels, exemplars }) => exemplars.filter(([at]) => inWindow(at)).map(([at, v, t]) => `${key(labels)} ${at} ${bitsOf(v)} ${t}`)),
-    isWhole: entries.every(({ fault, samples, exemplars }) => fault === 'none' && [...samples, ...exemplars].every(([at]) => inWindow(at))),
+    samples: good.flatMap(({ labels, samples }) =>
+      samples.filter(([at]) => inWindow(at)).map(([at, v]) => `${key(labels)} ${at} ${bitsOf(v)}`),
+    ),
+    exemplars: good.flatMap(({ labels, exemplars }) =>
+      exemplars.filter(([at]) => inWindow(at)).map(([at, v, t]) => `${key(labels)} ${at} ${bitsOf(v)} ${t}`),
+    ),
+    isWhole: entries.every(
+      ({ fault, samples, exemplars }) => fault === 'none' && [...samples, ...exemplars].every(([at]) => inWindow(at)),
+    ),
     series: new Set(good.map(({ labels }) => key(labels))),
   };
 }
 
 function taken(harness: Harness) {
   const id = (row: Row): string => `${row['metric_id']} ${row['series_id']}`;
-  const names = new Map((harness.rows.get('prometheus.series') ?? []).map((row) => [
-    id(row),
-    JSON.stringify(Object.entries(harness.labelsOf(row)).sort(([a], [b]) => Buffer.compare(Buffer.from(a), Buffer.from(b)))),
-  ]));
+  const names = new Map(
+    (harness.rows.get('prometheus.series') ?? []).map((row) => [
+      id(row),
+      JSON.stringify(
+        Object.entries(harness.labelsOf(row)).toSorted(([a], [b]) => Buffer.compare(Buffer.from(a), Buffer.from(b))),
+      ),
+    ]),
+  );
   return {
-    samples: (harness.rows.get('prometheus.samples') ?? []).map((row) => `${names.get(id(row))} ${String(row['time'])} ${String(row['value'])}`),
+    samples: (harness.rows.get('prometheus.samples') ?? []).map(
+      (row) => `${names.get(id(row))} ${String(row['time'])} ${String(row['value'])}`,
+    ),
     exemplars: (harness.rows.get('prometheus.exemplars') ?? []).map(
-      (row) => `${names.get(id(row))} ${String(row['time'])} ${String(row['value'])} ${(row['labels'] as string[][])[0]![1]}`,
+      (row) =>
+        `${names.get(id(row))} ${String(row['time'])} ${String(row['value'])} ${(row['labels'] as string[][])[0]![1]}`,
     ),
     series: new Set(names.values()),
   };
@@ -120,37 +143,51 @@ suite('random requests', () => {
   for (const version of ['1.0', '2.0'] as const) {
     test(`${version}: what is taken and answered is what the model says, new and known series alike`, async () => {
       await fc.assert(
-        fc.asyncProperty(fc.array(fc.array(entry, { maxLength: 12 }), { minLength: 1, maxLength: 4 }), async (requests) => {
-          const harness = createHarness({ window: WINDOW });
-          harness.nowMs = T0;
-          const series = new Set<string>();
-          // Each request twice: the second time its series are known and their order was seen.
-          for (const entries of requests.flatMap((request) => [withoutProto(request), withoutProto(request)])) {
-            for (const table of ['samples', 'exemplars']) harness.rows.delete(`prometheus.${table}`);
-            const expected = model(entries);
-            const body = snappy(version === '1.0' ? encodeV1(entries) : encodeV2(entries));
-            const reply = await harness.post(body, version === '1.0' ? V1 : V2);
-            const got = taken(harness);
-            assert.equal(reply.status, expected.isWhole ? 204 : 400, String(reply.body));
-            assert.deepEqual(got.samples, expected.samples);
-            assert.deepEqual(got.exemplars, expected.exemplars);
-            for (const one of expected.series) series.add(one);
-            assert.deepEqual([...got.series].sort(), [...series].sort());
-            if (version === '2.0') {
-              assert.equal(reply.headers?.['X-Prometheus-Remote-Write-Samples-Written'], String(expected.samples.length));
-              assert.equal(reply.headers['X-Prometheus-Remote-Write-Exemplars-Written'], String(expected.exemplars.length));
+        fc.asyncProperty(
+          fc.array(fc.array(entry, { maxLength: 12 }), { minLength: 1, maxLength: 4 }),
+          async (requests) => {
+            const harness = createHarness({ window: WINDOW });
+            harness.nowMs = T0;
+            const series = new Set<string>();
+            // Each request twice: the second time its series are known and their order was seen.
+            for (const entries of requests.flatMap((request) => [withoutProto(request), withoutProto(request)])) {
+              for (const table of ['samples', 'exemplars']) harness.rows.delete(`prometheus.${table}`);
+              const expected = model(entries);
+              const body = snappy(version === '1.0' ? encodeV1(entries) : encodeV2(entries));
+              const reply = await harness.post(body, version === '1.0' ? V1 : V2);
+              const got = taken(harness);
+              assert.equal(reply.status, expected.isWhole ? 204 : 400, String(reply.body));
+              assert.deepEqual(got.samples, expected.samples);
+              assert.deepEqual(got.exemplars, expected.exemplars);
+              for (const one of expected.series) series.add(one);
+              assert.deepEqual([...got.series].toSorted(), [...series].toSorted());
+              if (version === '2.0') {
+                assert.equal(
+                  reply.headers?.['X-Prometheus-Remote-Write-Samples-Written'],
+                  String(expected.samples.length),
+                );
+                assert.equal(
+                  reply.headers['X-Prometheus-Remote-Write-Exemplars-Written'],
+                  String(expected.exemplars.length),
+                );
+              }
             }
-          }
-          assert.equal(harness.rows.get('prometheus.series')?.length ?? 0, series.size, 'announced once each');
-        }),
-        { numRuns: 150 },
+            assert.equal(harness.rows.get('prometheus.series')?.length ?? 0, series.size, 'announced once each');
+          },
+        ),
+        { numRuns: 50 },
       );
     });
   }
 
   test('a big steady request is taken exactly, its series left out, put in and reordered', async () => {
     const harness = createHarness();
-    const labels = (i: number) => [['__name__', `m${i % 7}`], ['instance', `host-${i}`], ['job', 'x'.repeat(i % 40)]] as const;
+    const labels = (i: number) =>
+      [
+        ['__name__', `m${i % 7}`],
+        ['instance', `host-${i}`],
+        ['job', 'x'.repeat(i % 40)],
+      ] as const;
     const orders = [
       Array.from({ length: 9000 }, (_, i) => i),
       Array.from({ length: 9000 }, (_, i) => i),
@@ -162,14 +199,27 @@ suite('random requests', () => {
       for (const version of ['1.0', '2.0'] as const) {
         harness.rows.delete('prometheus.samples');
         const request = new RequestV2();
+        // From the second round on references take three bytes.
+        if (version === '2.0' && round > 0) for (let i = 0; i < 17_000; i++) request.ref(`unused-${i}`);
         if (version === '2.0') for (const i of order) request.add(labels(i), sample(T0 + round, i * 1.5));
-        const message = version === '2.0' ? request.encode() : Buffer.concat(order.map((i) => seriesV1(labels(i), sample(T0 + round, i * 1.5))));
+        const message =
+          version === '2.0'
+            ? request.encode()
+            : Buffer.concat(order.map((i) => seriesV1(labels(i), sample(T0 + round, i * 1.5))));
         const reply = await harness.post(compressBlock(message), version === '2.0' ? V2 : V1);
         assert.equal(reply.status, 204);
-        const names = new Map((harness.rows.get('prometheus.series') ?? []).map((row) => [`${row['metric_id']} ${row['series_id']}`, harness.labelsOf(row)['instance']]));
+        const names = new Map(
+          (harness.rows.get('prometheus.series') ?? []).map((row) => [
+            `${row['metric_id']} ${row['series_id']}`,
+            harness.labelsOf(row)['instance'],
+          ]),
+        );
         const rows = harness.rows.get('prometheus.samples') ?? [];
         assert.deepEqual(
-          rows.map((row) => `${names.get(`${row['metric_id']} ${row['series_id']}`)} ${String(row['time'])} ${String(row['value'])}`),
+          rows.map(
+            (row) =>
+              `${names.get(`${row['metric_id']} ${row['series_id']}`)} ${String(row['time'])} ${String(row['value'])}`,
+          ),
           order.map((i) => `host-${i} ${T0 + round} ${bitsOf(i * 1.5)}`),
         );
       }
@@ -223,7 +273,6 @@ suite('damaged requests', () => {
     }
   });
 });
-
 
 /** A Snappy decoder of its own, as simple as can be. */
 function decompress(body: Buffer): Uint8Array {

@@ -2,7 +2,19 @@ import assert from 'node:assert/strict';
 import { suite, test } from 'node:test';
 import { compressBlock } from 'promwrite/wire';
 import { createHarness, STALE, V1, V2 } from './harness.ts';
-import { bytes, double, histogram, type HistogramParts, type Labels, number, RequestV2, sample, seriesV1, snappy, varint } from './wire.ts';
+import {
+  bytes,
+  double,
+  histogram,
+  type HistogramParts,
+  type Labels,
+  number,
+  RequestV2,
+  sample,
+  seriesV1,
+  snappy,
+  varint,
+} from './wire.ts';
 
 /* The cases of prometheus/compliance's receiver suite as a table; each success case is sent twice, the second time 10 ms later. */
 
@@ -24,7 +36,7 @@ const WINDOW = { behindMs: 15 * 86_400_000, aheadMs: 600_000 };
 const created = (time: number): Buffer => number(6, time);
 
 /** Not sorted: the last label first. */
-const shuffled = (labels: Record<string, string>): Labels => Object.entries(labels).reverse();
+const shuffled = (labels: Record<string, string>): Labels => Object.entries(labels).toReversed();
 const up = { __name__: 'up', instance: 'localhost:9090', job: 'test' };
 
 const values: readonly (readonly [string, number | bigint])[] = [
@@ -40,14 +52,24 @@ const cases: Case[] = [];
 function add(name: string, counts: Counts, make: Case['make'], status: Expected = 204): void {
   cases.push({ name, make, status, counts });
 }
-const one = (labels: Record<string, string>, ...fields: ((request: RequestV2, now: number) => Buffer)[]) => (now: number) => {
-  const request = new RequestV2();
-  return request.add(shuffled(labels), ...fields.map((field) => field(request, now)));
-};
-const at = (offset: number, value: number | bigint = 1) => (_: RequestV2, now: number) => sample(now + offset, value);
-const exemplar = (labels: Record<string, string>, value = 1, offset = 0) => (request: RequestV2, now: number) =>
-  request.exemplar(Object.entries(labels), now + offset, value);
-const metadata = (type: number, help: string, unit = '') => (request: RequestV2) => request.metadata(type, help, unit);
+const one =
+  (labels: Record<string, string>, ...fields: ((request: RequestV2, now: number) => Buffer)[]) =>
+  (now: number) => {
+    const request = new RequestV2();
+    return request.add(shuffled(labels), ...fields.map((field) => field(request, now)));
+  };
+const at =
+  (offset: number, value: number | bigint = 1) =>
+  (_: RequestV2, now: number) =>
+    sample(now + offset, value);
+const exemplar =
+  (labels: Record<string, string>, value = 1, offset = 0) =>
+  (request: RequestV2, now: number) =>
+    request.exemplar(Object.entries(labels), now + offset, value);
+const metadata =
+  (type: number, help: string, unit = '') =>
+  (request: RequestV2) =>
+    request.metadata(type, help, unit);
 const integer: Omit<HistogramParts, 'time'> = {
   count: 23,
   sum: 100.5,
@@ -59,10 +81,12 @@ const integer: Omit<HistogramParts, 'time'> = {
   negativeSpans: [[0, 1]],
   negativeDeltas: [1],
 };
-const distribution = (parts: Omit<HistogramParts, 'time'> = integer, offset = 0) => (_: RequestV2, now: number) =>
-  histogram(3, { ...parts, time: now + offset });
+const distribution =
+  (parts: Omit<HistogramParts, 'time'> = integer, offset = 0) =>
+  (_: RequestV2, now: number) =>
+    histogram(3, { ...parts, time: now + offset });
 
-for (const [value, number] of values) {
+for (const [value, bits] of values) {
   for (const [shape, labels] of [
     ['simple metric', { __name__: 'up' }],
     ['with multiple labels', { ...up, env: 'prod', zone: 'a' }],
@@ -70,20 +94,39 @@ for (const [value, number] of values) {
     ['names with dots', { __name__: 'http.requests', 'host.name': 'a' }],
     ['names with spaces', { __name__: 'http requests', 'host name': 'a' }],
   ] as const) {
-    add(`TestSingleMetric ${shape}, ${value}`, { samples: 1 }, one(labels, at(0, number)));
+    add(`TestSingleMetric ${shape}, ${value}`, { samples: 1 }, one(labels, at(0, bits)));
   }
-  add(`TestSingleMetric without name label, ${value}`, {}, one({ job: 'test' }, at(0, number)), 400);
-  add(`TestSingleMetric empty metric, ${value}`, {}, one({ __name__: '', job: 'test' }, at(0, number)), 400);
+  add(`TestSingleMetric without name label, ${value}`, {}, one({ job: 'test' }, at(0, bits)), 400);
+  add(`TestSingleMetric empty metric, ${value}`, {}, one({ __name__: '', job: 'test' }, at(0, bits)), 400);
   const four = (named: (index: number) => boolean) => (now: number) => {
     const request = new RequestV2();
-    for (let i = 0; i < 4; i++) request.add(shuffled(named(i) ? { __name__: `m${i}`, job: 'a' } : { job: `j${i}` }), sample(now, number));
+    for (let i = 0; i < 4; i++)
+      request.add(shuffled(named(i) ? { __name__: `m${i}`, job: 'a' } : { job: `j${i}` }), sample(now, bits));
     return request;
   };
-  add(`TestMultipleMetrics 4 valid, ${value}`, { samples: 4 }, four(() => true));
-  add(`TestMultipleMetrics 4 without name, ${value}`, {}, four(() => false), 400);
-  add(`TestMultipleMetrics 1 of 4 without name, ${value}`, { samples: 3 }, four((index) => index !== 2), 400);
+  add(
+    `TestMultipleMetrics 4 valid, ${value}`,
+    { samples: 4 },
+    four(() => true),
+  );
+  add(
+    `TestMultipleMetrics 4 without name, ${value}`,
+    {},
+    four(() => false),
+    400,
+  );
+  add(
+    `TestMultipleMetrics 1 of 4 without name, ${value}`,
+    { samples: 3 },
+    four((index) => index !== 2),
+    400,
+  );
 }
-add('TestCounterWithCreatedTimestamp', { samples: 1 }, one(up, at(0), (_, now) => created(now - 3_600_000)));
+add(
+  'TestCounterWithCreatedTimestamp',
+  { samples: 1 },
+  one(up, at(0), (_, now) => created(now - 3_600_000)),
+);
 
 const shapes: Readonly<Record<string, Omit<HistogramParts, 'time'>>> = {
   basic_histogram: { ...integer, count: 23 - 1 + 1 },
@@ -104,16 +147,32 @@ for (const [name, parts] of Object.entries(shapes)) {
   add(`TestHistograms ${name}`, { histograms: 1 }, one({ __name__: name }, distribution(parts)));
 }
 add('TestHistograms bad_count_histogram', {}, one({ __name__: 'bad' }, distribution({ ...integer, count: 99 })), 400);
-add('TestHistogramWithCreatedTimestamp', { histograms: 1 }, one({ __name__: 'h' }, distribution(), (_, now) => created(now - 3_600_000)));
+add(
+  'TestHistogramWithCreatedTimestamp',
+  { histograms: 1 },
+  one({ __name__: 'h' }, distribution(), (_, now) => created(now - 3_600_000)),
+);
 add('TestMultipleHistograms', { histograms: 2 }, (now) => {
   const request = new RequestV2();
   for (const name of ['h1', 'h2']) request.add([['__name__', name]], histogram(3, { ...integer, time: now }));
   return request;
 });
 const trace = { trace_id: '5b8aa5a2d2c872e8321cf37308d69df2' };
-add('TestHistogramWithMetadata', { histograms: 1 }, one({ __name__: 'h' }, distribution(), metadata(3, 'Help.', 'seconds')));
-add('TestHistogramWithExemplar', { histograms: 1, exemplars: 1 }, one({ __name__: 'h' }, distribution(), exemplar(trace)));
-add('TestHistogramWithMetadataAndExemplar', { histograms: 1, exemplars: 1 }, one({ __name__: 'h' }, distribution(), exemplar(trace), metadata(3, 'Help.')));
+add(
+  'TestHistogramWithMetadata',
+  { histograms: 1 },
+  one({ __name__: 'h' }, distribution(), metadata(3, 'Help.', 'seconds')),
+);
+add(
+  'TestHistogramWithExemplar',
+  { histograms: 1, exemplars: 1 },
+  one({ __name__: 'h' }, distribution(), exemplar(trace)),
+);
+add(
+  'TestHistogramWithMetadataAndExemplar',
+  { histograms: 1, exemplars: 1 },
+  one({ __name__: 'h' }, distribution(), exemplar(trace), metadata(3, 'Help.')),
+);
 add('TestMultipleHistogramsWithMetadata', { histograms: 2 }, (now) => {
   const request = new RequestV2();
   for (const name of ['h1', 'h2']) {
@@ -133,10 +192,15 @@ for (const [name, labels] of Object.entries({
 })) {
   add(`TestExemplars ${name}`, { samples: 1, exemplars: 1 }, one({ __name__: 'm_total' }, at(0), exemplar(labels)));
 }
-add('TestExemplarWithCreatedTimestamp', { samples: 1, exemplars: 1 }, one(up, at(0), exemplar(trace), (_, now) => created(now - 7_200_000)));
+add(
+  'TestExemplarWithCreatedTimestamp',
+  { samples: 1, exemplars: 1 },
+  one(up, at(0), exemplar(trace), (_, now) => created(now - 7_200_000)),
+);
 add('TestMultipleExemplars', { samples: 3, exemplars: 3 }, (now) => {
   const request = new RequestV2();
-  for (const name of ['a', 'b', 'c']) request.add([['__name__', name]], sample(now, 1), request.exemplar(Object.entries(trace), now, 1));
+  for (const name of ['a', 'b', 'c'])
+    request.add([['__name__', name]], sample(now, 1), request.exemplar(Object.entries(trace), now, 1));
   return request;
 });
 add('TestExemplarTimestamps', { samples: 3, exemplars: 3 }, (now) => {
@@ -148,37 +212,91 @@ add('TestExemplarTimestamps', { samples: 3, exemplars: 3 }, (now) => {
 });
 add('TestExemplarValidation exemplar_without_name_label', {}, one({ job: 'a' }, at(0), exemplar(trace)), 400);
 add('TestExemplarValidation exemplar_with_empty_name', {}, one({ __name__: '' }, at(0), exemplar(trace)), 400);
-add('TestExemplarValidation exemplar_with_valid_name', { samples: 1, exemplars: 1 }, one({ __name__: 'm' }, at(0), exemplar(trace)));
+add(
+  'TestExemplarValidation exemplar_with_valid_name',
+  { samples: 1, exemplars: 1 },
+  one({ __name__: 'm' }, at(0), exemplar(trace)),
+);
 for (const value of [0, -1.5, 1e308, 5e-324, NaN, Infinity, -Infinity]) {
-  add(`TestExemplarSpecialValues ${value}`, { samples: 1, exemplars: 1 }, one({ __name__: 'm' }, at(0), exemplar(trace, value)));
+  add(
+    `TestExemplarSpecialValues ${value}`,
+    { samples: 1, exemplars: 1 },
+    one({ __name__: 'm' }, at(0), exemplar(trace, value)),
+  );
 }
 
-for (const [type, name] of ['unspecified', 'counter', 'gauge', 'histogram', 'gauge_histogram', 'summary', 'info', 'stateset'].entries()) {
+for (const [type, name] of [
+  'unspecified',
+  'counter',
+  'gauge',
+  'histogram',
+  'gauge_histogram',
+  'summary',
+  'info',
+  'stateset',
+].entries()) {
   const isHistogram = name === 'histogram';
-  add(`TestMetadata ${name}_metadata`, isHistogram ? { histograms: 1 } : { samples: 1 }, one({ __name__: `m_${name}` }, isHistogram ? distribution() : at(0), metadata(type, 'Help.', 'bytes')));
+  add(
+    `TestMetadata ${name}_metadata`,
+    isHistogram ? { histograms: 1 } : { samples: 1 },
+    one({ __name__: `m_${name}` }, isHistogram ? distribution() : at(0), metadata(type, 'Help.', 'bytes')),
+  );
 }
 add('TestMetadata metadata_no_help_no_unit', { samples: 1 }, one({ __name__: 'm' }, at(0), metadata(1, '', '')));
-add('TestMetadata metadata_with_special_chars', { samples: 1 }, one({ __name__: 'm' }, at(0), metadata(1, 'Ünïcode "quotes" \\ \n 🚰', 'µs')));
-add('TestCounterMetadataWithCreatedTimestamp', { samples: 1 }, one({ __name__: 'm_total' }, at(0), metadata(1, 'Help.'), (_, now) => created(now - 1000)));
+add(
+  'TestMetadata metadata_with_special_chars',
+  { samples: 1 },
+  one({ __name__: 'm' }, at(0), metadata(1, 'Ünïcode "quotes" \\ \n 🚰', 'µs')),
+);
+add(
+  'TestCounterMetadataWithCreatedTimestamp',
+  { samples: 1 },
+  one({ __name__: 'm_total' }, at(0), metadata(1, 'Help.'), (_, now) => created(now - 1000)),
+);
 add('TestMultipleMetadata', { samples: 3 }, (now) => {
   const request = new RequestV2();
   for (const name of ['a', 'b', 'c']) request.add([['__name__', name]], sample(now, 1), request.metadata(2, name, ''));
   return request;
 });
-add('TestMetadataWithComplexLabels', { histograms: 1 }, one({ __name__: 'h', 'a.b': 'ü', c: 'x\ny' }, distribution(), metadata(3, 'Help.')));
+add(
+  'TestMetadataWithComplexLabels',
+  { histograms: 1 },
+  one({ __name__: 'h', 'a.b': 'ü', c: 'x\ny' }, distribution(), metadata(3, 'Help.')),
+);
 add('TestMetadataValidation metadata_without_name_label', {}, one({ job: 'a' }, at(0), metadata(1, 'Help.')), 400);
 add('TestMetadataValidation metadata_with_empty_name', {}, one({ __name__: '' }, at(0), metadata(1, 'Help.')), 400);
-add('TestMetadataValidation metadata_with_valid_name', { samples: 1 }, one({ __name__: 'm' }, at(0), metadata(1, 'Help.')));
-add('TestSamplesWithMetadataAndExemplars', { samples: 1, exemplars: 1 }, one({ __name__: 'm' }, at(0), exemplar(trace), metadata(1, 'Help.')));
-add('TestHistogramsWithMetadataAndExemplars', { histograms: 1, exemplars: 1 }, one({ __name__: 'h' }, distribution(), exemplar(trace), metadata(3, 'Help.')));
+add(
+  'TestMetadataValidation metadata_with_valid_name',
+  { samples: 1 },
+  one({ __name__: 'm' }, at(0), metadata(1, 'Help.')),
+);
+add(
+  'TestSamplesWithMetadataAndExemplars',
+  { samples: 1, exemplars: 1 },
+  one({ __name__: 'm' }, at(0), exemplar(trace), metadata(1, 'Help.')),
+);
+add(
+  'TestHistogramsWithMetadataAndExemplars',
+  { histograms: 1, exemplars: 1 },
+  one({ __name__: 'h' }, distribution(), exemplar(trace), metadata(3, 'Help.')),
+);
 add('TestComplexSamplesRequest', { samples: 2, exemplars: 1 }, (now) => {
   const request = new RequestV2();
   request.add(shuffled(up), sample(now, 1), request.metadata(2, 'Up.', ''));
-  return request.add([['__name__', 'm_total']], sample(now, 5), request.exemplar(Object.entries(trace), now, 1), request.metadata(1, 'M.', ''));
+  return request.add(
+    [['__name__', 'm_total']],
+    sample(now, 5),
+    request.exemplar(Object.entries(trace), now, 1),
+    request.metadata(1, 'M.', ''),
+  );
 });
 add('TestComplexHistogramsRequest', { histograms: 2, exemplars: 1 }, (now) => {
   const request = new RequestV2();
-  request.add([['__name__', 'h1']], histogram(3, { ...integer, time: now }), request.exemplar(Object.entries(trace), now, 1));
+  request.add(
+    [['__name__', 'h1']],
+    histogram(3, { ...integer, time: now }),
+    request.exemplar(Object.entries(trace), now, 1),
+  );
   return request.add([['__name__', 'h2']], histogram(3, { ...integer, time: now }), request.metadata(3, 'H.', ''));
 });
 add('TestEdgeCaseCombinations metadata_without_data', {}, one({ __name__: 'm' }, metadata(1, 'Help.')));
@@ -189,17 +307,34 @@ add('TestEdgeCaseCombinations mixed_timestamp_data', { samples: 2, exemplars: 1 
   return request.add(shuffled(up), sample(now, 1));
 });
 for (const isHistogram of [false, true]) {
-  add(isHistogram ? 'TestManyHistograms' : 'TestManySamples', { [isHistogram ? 'histograms' : 'samples']: 50, exemplars: 50 }, (now) => {
-    const request = new RequestV2();
-    for (let i = 0; i < 50; i++) {
-      const point = isHistogram ? histogram(3, { ...integer, time: now }) : sample(now, i);
-      request.add([['__name__', `m${i}`]], point, request.exemplar(Object.entries(trace), now, i), request.metadata(isHistogram ? 3 : 1, `m${i}`, ''));
-    }
-    return request;
-  });
+  add(
+    isHistogram ? 'TestManyHistograms' : 'TestManySamples',
+    { [isHistogram ? 'histograms' : 'samples']: 50, exemplars: 50 },
+    (now) => {
+      const request = new RequestV2();
+      for (let i = 0; i < 50; i++) {
+        const point = isHistogram ? histogram(3, { ...integer, time: now }) : sample(now, i);
+        request.add(
+          [['__name__', `m${i}`]],
+          point,
+          request.exemplar(Object.entries(trace), now, i),
+          request.metadata(isHistogram ? 3 : 1, `m${i}`, ''),
+        );
+      }
+      return request;
+    },
+  );
 }
-add('TestSpecialCharactersCombined', { samples: 1, exemplars: 1 }, one({ __name__: 'm', 'ünï': '🚰' }, at(0), exemplar({ '🚰': 'ü' }), metadata(1, 'ü 🚰')));
-add('TestCustomBucketsHistogramWithExemplar', { histograms: 1, exemplars: 1 }, one({ __name__: 'h' }, distribution(shapes['custom_buckets_histogram']), exemplar(trace)));
+add(
+  'TestSpecialCharactersCombined',
+  { samples: 1, exemplars: 1 },
+  one({ __name__: 'm', ünï: '🚰' }, at(0), exemplar({ '🚰': 'ü' }), metadata(1, 'ü 🚰')),
+);
+add(
+  'TestCustomBucketsHistogramWithExemplar',
+  { histograms: 1, exemplars: 1 },
+  one({ __name__: 'h' }, distribution(shapes['custom_buckets_histogram']), exemplar(trace)),
+);
 
 // The sum of the basic histogram: 5 + 7 + 8 positive, 1 negative, 2 zero.
 assert.equal(5 + 7 + 8 + 1 + 2, integer.count);
@@ -235,11 +370,20 @@ suite('receiver suite', () => {
 
   test('TestBadContentTypes and TestBadContentEncodings are refused before the body is looked at', async () => {
     const harness = createHarness();
-    for (const type of ['application/json', 'image/png', 'application/x-protobuf;proto=other', 'application/x-protobuf;proto']) {
+    for (const type of [
+      'application/json',
+      'image/png',
+      'application/x-protobuf;proto=other',
+      'application/x-protobuf;proto',
+    ]) {
       assert.equal((await harness.post(Buffer.from('0'), { ...V2, 'content-type': type })).status, 415, type);
     }
     for (const encoding of ['gzip', 'deflate', 'zstd', 'br', 'snappy, gzip']) {
-      assert.equal((await harness.post(Buffer.from('0'), { ...V2, 'content-encoding': encoding })).status, 415, encoding);
+      assert.equal(
+        (await harness.post(Buffer.from('0'), { ...V2, 'content-encoding': encoding })).status,
+        415,
+        encoding,
+      );
     }
   });
 
@@ -278,16 +422,30 @@ suite('receiver suite', () => {
     const [name, value] = request.refs([['__name__', 'up']]);
     request.series.push(bytes(5, sample(harness.nowMs, 7), number(1, name!), number(1, value!)));
     request.series.push(
-      bytes(5, bytes(1, varint(name!)), histogram(3, { ...integer, time: harness.nowMs, unpacked: true }), bytes(1, varint(request.ref('h')))),
+      bytes(
+        5,
+        bytes(1, varint(name!)),
+        histogram(3, { ...integer, time: harness.nowMs, unpacked: true }),
+        bytes(1, varint(request.ref('h'))),
+      ),
     );
     assert.equal((await harness.post(snappy(request.encode('symbols last')), V2)).status, 204);
-    const v1 = bytes(1, bytes(2, number(2, harness.nowMs), double(1, 8)), bytes(1, bytes(2, 'a'), bytes(1, 'job')), sample(harness.nowMs, 9), bytes(1, bytes(1, '__name__'), bytes(2, 'up')));
+    const v1 = bytes(
+      1,
+      bytes(2, number(2, harness.nowMs), double(1, 8)),
+      bytes(1, bytes(2, 'a'), bytes(1, 'job')),
+      sample(harness.nowMs, 9),
+      bytes(1, bytes(1, '__name__'), bytes(2, 'up')),
+    );
     assert.equal((await harness.post(snappy(v1), V1)).status, 204);
     assert.equal(harness.rows.get('prometheus.samples')?.length, 3);
     assert.deepEqual(
-      harness.rows.get('prometheus.series')?.map(harness.labelsOf),
+      harness.rows.get('prometheus.series')?.map((row) => harness.labelsOf(row)),
       [{ __name__: 'up' }, { __name__: 'h' }, { __name__: 'up', job: 'a' }],
     );
-    assert.deepEqual(harness.rows.get('prometheus.histograms')?.map((row) => row['positive_deltas']), [[5n, 2n, 1n]]);
+    assert.deepEqual(
+      harness.rows.get('prometheus.histograms')?.map((row) => row['positive_deltas']),
+      [[5n, 2n, 1n]],
+    );
   });
 });

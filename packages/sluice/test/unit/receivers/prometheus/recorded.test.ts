@@ -45,14 +45,18 @@ function bits(value: Float | string): bigint {
 }
 
 const key = (labels: Iterable<readonly [string, string]>): string =>
-  JSON.stringify([...labels].sort(([a], [b]) => Buffer.compare(Buffer.from(a), Buffer.from(b))));
+  JSON.stringify([...labels].toSorted(([a], [b]) => Buffer.compare(Buffer.from(a), Buffer.from(b))));
 
 const id = (row: Row): string => `${row['metric_id']}/${row['series_id']}`;
 
 /** Points of a table with their labels in place of ids. */
 function points(harness: Harness, table: string, value: (row: Row) => Value | Record<string, Value>): string[] {
-  const names = new Map((harness.rows.get('prometheus.series') ?? []).map((row) => [id(row), key(Object.entries(harness.labelsOf(row)))]));
-  return (harness.rows.get(table) ?? []).map((row) => text([names.get(id(row)) ?? 'no labels', row['time']!, value(row)]));
+  const names = new Map(
+    (harness.rows.get('prometheus.series') ?? []).map((row) => [id(row), key(Object.entries(harness.labelsOf(row)))]),
+  );
+  return (harness.rows.get(table) ?? []).map((row) =>
+    text([names.get(id(row)) ?? 'no labels', row['time']!, value(row)]),
+  );
 }
 
 const text = (value: unknown): string =>
@@ -102,19 +106,30 @@ for (const recording of recordings()) {
       const reply = await harness.post(recording.body, recording.headers);
       assert.equal(reply.status, 204, String(reply.body));
       const entries = decoded.timeseries ?? [];
-      const each = <T>(pick: (entry: (typeof entries)[number]) => readonly T[] | undefined, make: (point: T) => unknown[]) =>
-        entries.flatMap((entry) => (pick(entry) ?? []).map((point) => text([key(entry.labels), ...make(point)])));
+      const each = <T>(
+        pick: (entry: (typeof entries)[number]) => readonly T[] | undefined,
+        make: (point: T) => unknown[],
+      ) => entries.flatMap((entry) => (pick(entry) ?? []).map((point) => text([key(entry.labels), ...make(point)])));
       assert.deepEqual(
         points(harness, 'prometheus.samples', (row) => row['value']!),
-        each((entry) => entry.samples, (sample) => [sample.t ?? 0, bits(sample)]),
+        each(
+          (entry) => entry.samples,
+          (sample) => [sample.t ?? 0, bits(sample)],
+        ),
       );
       assert.deepEqual(
         points(harness, 'prometheus.exemplars', (row) => [row['value']!, row['labels']!]),
-        each((entry) => entry.exemplars, (exemplar) => [exemplar.t ?? 0, [bits(exemplar), exemplar.labels ?? []]]),
+        each(
+          (entry) => entry.exemplars,
+          (exemplar) => [exemplar.t ?? 0, [bits(exemplar), exemplar.labels ?? []]],
+        ),
       );
       assert.deepEqual(
         points(harness, 'prometheus.histograms', histogramRow).map(sorted),
-        each((entry) => entry.histograms, (histogram) => [histogram.t, histogramValue(histogram)]).map(sorted),
+        each(
+          (entry) => entry.histograms,
+          (histogram) => [histogram.t, histogramValue(histogram)],
+        ).map(sorted),
       );
       if (recording.headers['content-type']?.includes('v2.Request') === true) {
         const count = (name: string): number => Number(reply.headers?.[`X-Prometheus-Remote-Write-${name}-Written`]);
@@ -124,13 +139,29 @@ for (const recording of recordings()) {
       } else assert.deepEqual(reply.headers, {});
     }
     const series = harness.rows.get('prometheus.series') ?? [];
-    assert.equal(series.length, new Set((decoded.timeseries ?? []).map(({ labels }) => key(labels))).size, 'announced once');
+    assert.equal(
+      series.length,
+      new Set((decoded.timeseries ?? []).map(({ labels }) => key(labels))).size,
+      'announced once',
+    );
     if (decoded.metadata !== undefined && decoded.metadata.length > 0) {
-      const seen = (harness.rows.get('prometheus.metadata') ?? []).map((row) => [row['metric_family_name'], row['type'], row['unit'], row['help']]);
-      const wanted = new Map(decoded.metadata.map((item) => [text(item), [item.family, item.type.toLowerCase().replace('_', ''), item.unit, item.help]]));
+      const seen = (harness.rows.get('prometheus.metadata') ?? []).map((row) => [
+        row['metric_family_name'],
+        row['type'],
+        row['unit'],
+        row['help'],
+      ]);
+      const wanted = new Map(
+        decoded.metadata.map((item) => [
+          text(item),
+          [item.family, item.type.toLowerCase().replace('_', ''), item.unit, item.help],
+        ]),
+      );
       assert.deepEqual(seen, [...wanted.values()]);
     } else if (decoded.timeseries?.some(({ metadata }) => metadata !== undefined) === true) {
-      const texts = new Set(decoded.timeseries.flatMap(({ metadata }) => (metadata === undefined ? [] : [metadata.help])));
+      const texts = new Set(
+        decoded.timeseries.flatMap(({ metadata }) => (metadata === undefined ? [] : [metadata.help])),
+      );
       const seen = new Set((harness.rows.get('prometheus.metadata') ?? []).map((row) => row['help']));
       assert.deepEqual(seen, texts);
     }
@@ -139,5 +170,5 @@ for (const recording of recordings()) {
 
 function sorted(line: string): string {
   const [labels, time, value] = JSON.parse(line) as [string, number, Record<string, Value>];
-  return text([labels, time, Object.entries(value).sort(([a], [b]) => a.localeCompare(b))]);
+  return text([labels, time, Object.entries(value).toSorted(([a], [b]) => a.localeCompare(b))]);
 }

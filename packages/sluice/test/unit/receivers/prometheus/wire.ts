@@ -3,17 +3,18 @@
 export type Labels = readonly (readonly [name: string | Buffer, value: string | Buffer])[];
 
 export function varint(value: number | bigint): Buffer {
-  const bytes: number[] = [];
+  const out: number[] = [];
   let rest = BigInt.asUintN(64, BigInt(value));
   do {
     const low = Number(rest & 127n);
     rest >>= 7n;
-    bytes.push(rest === 0n ? low : low | 128);
+    out.push(rest === 0n ? low : low | 128);
   } while (rest !== 0n);
-  return Buffer.from(bytes);
+  return Buffer.from(out);
 }
 
-export const number = (field: number, value: number | bigint): Buffer => Buffer.concat([varint(field * 8), varint(value)]);
+export const number = (field: number, value: number | bigint): Buffer =>
+  Buffer.concat([varint(field * 8), varint(value)]);
 export const zigzag = (field: number, value: number): Buffer => number(field, value < 0 ? -value * 2 - 1 : value * 2);
 
 export function bytes(field: number, ...parts: readonly (string | Buffer)[]): Buffer {
@@ -93,12 +94,15 @@ export function histogram(field: number, parts: HistogramParts): Buffer {
   return bytes(field, ...out);
 }
 
-export const labelFields = (labels: Labels): Buffer => Buffer.concat(labels.map(([name, value]) => bytes(1, bytes(1, name), bytes(2, value))));
+export const labelFields = (labels: Labels): Buffer =>
+  Buffer.concat(labels.map(([name, value]) => bytes(1, bytes(1, name), bytes(2, value))));
 
 /** A 1.0 TimeSeries field of a WriteRequest: labels, then any points. */
-export const seriesV1 = (labels: Labels, ...points: readonly Buffer[]): Buffer => bytes(1, labelFields(labels), ...points);
+export const seriesV1 = (labels: Labels, ...points: readonly Buffer[]): Buffer =>
+  bytes(1, labelFields(labels), ...points);
 
-export const exemplarV1 = (labels: Labels, time: number, value: number): Buffer => bytes(3, labelFields(labels), double(2, value), number(3, time));
+export const exemplarV1 = (labels: Labels, time: number, value: number): Buffer =>
+  bytes(3, labelFields(labels), double(2, value), number(3, time));
 
 export const metadataV1 = (family: string, type: number, help: string, unit: string): Buffer =>
   bytes(3, number(1, type), bytes(2, family), bytes(4, help), bytes(5, unit));
