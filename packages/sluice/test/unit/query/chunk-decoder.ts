@@ -85,7 +85,8 @@ class BitReader {
 
   varbit(): bigint {
     const size = [0, 3, 6, 9, 12, 18, 25, 56, 64][this.ones(8)]!;
-    return size === 0 ? 0n : this.shifted(size);
+    // 64 bits are the whole number: nothing is shifted there.
+    return size === 0 ? 0n : size === 64 ? BigInt.asIntN(64, this.bits(64)) : this.shifted(size);
   }
 
   unsignedVarbit(): bigint {
