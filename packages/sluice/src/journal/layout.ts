@@ -47,7 +47,10 @@ export function segmentPaths(folder: string, firstRow: number): SegmentPaths {
 /** What a file of a partition's folder is; `foreign` is not ours and stays untouched. */
 export function parseSegmentName(
   name: string,
-): { readonly kind: 'segment'; readonly firstRow: number } | { readonly kind: 'temporary' } | { readonly kind: 'foreign' } {
+):
+  | { readonly kind: 'segment'; readonly firstRow: number }
+  | { readonly kind: 'temporary' }
+  | { readonly kind: 'foreign' } {
   const match = /^(\d{16})\.(?:native|index)(\.tmp)?$/.exec(name);
   if (match === null) return { kind: 'foreign' };
   if (match[2] !== undefined) return { kind: 'temporary' };

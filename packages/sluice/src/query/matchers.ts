@@ -41,6 +41,14 @@ export function matchersSql(matchers: readonly Matcher[]): Sql {
   return conditions.length === 0 ? sql`1` : joinSql(conditions, ' AND ');
 }
 
+/** Ids of the metrics when the matchers only list their names, else undefined. */
+export function namedMetrics(matchers: readonly Matcher[]): readonly bigint[] | undefined {
+  const [first, ...others] = matchers;
+  if (first === undefined || others.length > 0 || first.name !== METRIC_NAME) return undefined;
+  if (first.type === 'EQ') return [metricIdOf(first.value)];
+  return first.type === 'RE' ? literalAlternatives(first.value)?.map(metricIdOf) : undefined;
+}
+
 /** First 8 bytes, little-endian, of the SHA-256 of a metric's name. */
 export function metricIdOf(name: string): bigint {
   return createHash('sha256').update(name).digest().readBigUInt64LE(0);

@@ -23,6 +23,8 @@ export interface SeriesLookup {
   readonly start: number;
   /** A further condition, on `metric_id` and `series_id` say. */
   readonly condition?: Sql;
+  /** Awaited before a stream is opened, which is for long answers only: whoever holds one already must give it up first. */
+  readonly beforeStream?: () => Promise<void>;
   /** More series than this are refused with `bad_request`. */
   readonly limit: number;
   readonly timeoutMs: number;
@@ -57,6 +59,7 @@ export async function findSeries(lookup: SeriesLookup): Promise<FoundSeries[]> {
   const short = await store.select(sql`${statement} LIMIT ${SHORT_ROWS + 1}`, { timeoutMs, signal });
   if (rowsIn(short) <= SHORT_ROWS) for (const block of short) readBlock(block, found);
   else {
+    await lookup.beforeStream?.();
     for await (const block of store.stream(statement, { timeoutMs, signal })) {
       readBlock(block, found);
       if (found.size > limit) break;

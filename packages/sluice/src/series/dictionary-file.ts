@@ -23,8 +23,10 @@ const READ_BYTES = 4 * 1024 * 1024;
 
 export const DICTIONARY_VERSION = 1;
 
-/** What `load` hands over, record by record. Views are valid during the call. */
+/** What `load` hands over, record by record; valid during the call. */
 export interface DictionaryVisitor {
+  /** Called first: bytes of the file. */
+  size(bytes: number): void;
   series(entry: Omit<SeriesEntry, 'labels'>, bytes: Buffer, labelsStart: number, labelsEnd: number): void;
   announced(idLow: number, idHigh: number, seconds: number): void;
   storage(identity: string): void;
@@ -133,6 +135,7 @@ export class DictionaryFile {
           `cannot read ${filePath}: expected format version ${DICTIONARY_VERSION} or older; got ${version}; start the newer Sluice, or remove the file (every series is announced again then)`,
         );
       }
+      visitor.size(size);
       const end = await readFrames(file, size, visitor);
       if (end < size) await file.truncate(end);
       return { file: new DictionaryFile(file, filePath, end), cut: size - end };
@@ -229,29 +232,27 @@ async function readFrames(file: FileHandle, size: number, visitor: DictionaryVis
 
 /** False when the payload, though its checksum is right, is not what this version writes. */
 function readRecords(payload: Buffer, visitor: DictionaryVisitor): boolean {
+  const view = new DataView(payload.buffer, payload.byteOffset, payload.length);
+  // One entry for all: there may be a million.
+  const ids: [number, number, number, number] = [0, 0, 0, 0];
+  const check: [number, number] = [0, 0];
+  const entry = { ids, check, validFromMs: 0, announcedSeconds: 0 };
   for (let at = 0; at < payload.length;) {
     const kind = payload[at];
     if (kind === 1 && at + 41 <= payload.length) {
-      const end = at + 41 + payload.readUInt32LE(at + 37);
+      const end = at + 41 + view.getUint32(at + 37, true);
       if (end > payload.length) return false;
-      const word = (offset: number): number => payload.readUInt32LE(at + offset);
-      visitor.series(
-        {
-          ids: [word(1), word(5), word(9), word(13)],
-          check: [word(17), word(21)],
-          validFromMs: payload.readDoubleLE(at + 25),
-          announcedSeconds: word(33),
-        },
-        payload,
-        at + 41,
-        end,
-      );
+      for (let word = 0; word < 4; word++) ids[word] = view.getUint32(at + 1 + word * 4, true);
+      for (let word = 0; word < 2; word++) check[word] = view.getUint32(at + 17 + word * 4, true);
+      entry.validFromMs = view.getFloat64(at + 25, true);
+      entry.announcedSeconds = view.getUint32(at + 33, true);
+      visitor.series(entry, payload, at + 41, end);
       at = end;
     } else if (kind === 2 && at + 13 <= payload.length) {
-      visitor.announced(payload.readUInt32LE(at + 1), payload.readUInt32LE(at + 5), payload.readUInt32LE(at + 9));
+      visitor.announced(view.getUint32(at + 1, true), view.getUint32(at + 5, true), view.getUint32(at + 9, true));
       at += 13;
     } else if (kind === 3 && at + 5 <= payload.length) {
-      const end = at + 5 + payload.readUInt32LE(at + 1);
+      const end = at + 5 + view.getUint32(at + 1, true);
       if (end > payload.length) return false;
       visitor.storage(payload.toString('utf8', at + 5, end));
       at = end;

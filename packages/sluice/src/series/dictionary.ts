@@ -15,6 +15,8 @@ const FRAME_BYTES = 256 * 1024;
 /** The file is rewritten when it is longer than twice what it should hold, and this. */
 const OUTDATED_BYTES = 16 * 1024 * 1024;
 const RECORD_HEAD_BYTES = 41;
+/** So many records say how long one is on average. */
+const SAMPLED_RECORDS = 1000;
 
 /** Keeps announced series of a table on disk. All its work on the file is done one after the other. */
 export class Dictionary {
@@ -40,8 +42,13 @@ export class Dictionary {
     const { table } = this.#options;
     const scratch = new Scratch(table.memory);
     let refused = 0;
+    let size = 0;
     const { file, cut } = await DictionaryFile.load(this.#options.path, {
+      size: (bytes) => {
+        size = bytes;
+      },
       series: (entry, bytes, start, end) => {
+        if (this.#records === SAMPLED_RECORDS) table.expect((size / this.#recordBytes) * this.#records);
         const address = scratch.put(bytes, start, end);
         const series = address === 0 ? 0 : table.restore(entry, address, address + end - start);
         if (series === 0) refused++;

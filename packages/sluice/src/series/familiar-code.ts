@@ -78,9 +78,9 @@ const ID_SHIFT = 4;
 const [stage, forms, records, ids, now, symbolTable] = [0, 1, 2, 3, 4, 5] as const;
 const [at, end, previous, rows, p, stop, form, number, length, tail] = [6, 7, 8, 9, 10, 11, 12, 13, 14, 15] as const;
 const [timeAt, left, right, series, part, word, wordEnd, ref, symbol] = [16, 17, 18, 19, 20, 21, 22, 23, 24] as const;
-const [symbols, numbers, ranges, guess, upper, hasThird] = [25, 26, 27, 28, 29, 30] as const;
-const I32_LOCALS = 25;
-const [value, time, minTaken, maxTaken] = [31, 32, 33, 34] as const;
+const [symbols, numbers, ranges, guess] = [25, 26, 27, 28] as const;
+const I32_LOCALS = 23;
+const [value, time, minTaken, maxTaken] = [29, 30, 31, 32] as const;
 
 export function familiarFunctions({ memory }: LinearMemory): FamiliarFunctions {
   const locals = { parameters: 6, i32Locals: I32_LOCALS, i64Locals: 4 };
@@ -250,23 +250,22 @@ function numbersOfReferences(): Code {
       when(
         lessUnsigned(get(p), get(tail)),
         // Within the `when` the loop's end is three levels away.
-        // One or two bytes without a branch, as which it is cannot be foretold; `part` is 1 for the second one.
-        set(ref, load32(get(p))),
-        set(hasThird, i32(0)),
+        // One byte, two or, above 16,383, three. Which is mostly the same at this place of every series, so branches are foretold.
+        set(ref, load8(get(p))),
         when(
-          equals(and(get(ref), i32(0x8080)), i32(0x8080)),
-          leaveIf(4, differs(and(get(ref), i32(0x808080)), i32(0x008080))),
-          set(hasThird, i32(1)),
-          set(upper, shiftRight(and(get(ref), i32(0x7f0000)), i32(2))),
+          greaterUnsigned(get(ref), i32(127)),
+          set(part, load8(get(p), 1)),
+          set(p, add(get(p), i32(1))),
+          set(ref, or(and(get(ref), i32(127)), shiftLeft(and(get(part), i32(127)), i32(7)))),
+          when(
+            greaterUnsigned(get(part), i32(127)),
+            set(part, load8(get(p), 1)),
+            set(p, add(get(p), i32(1))),
+            leaveIf(5, greaterUnsigned(get(part), i32(127))),
+            set(ref, or(get(ref), shiftLeft(get(part), i32(14)))),
+          ),
         ),
-        set(part, and(shiftRight(get(ref), i32(7)), i32(1))),
-        set(
-          ref,
-          or(and(get(ref), i32(127)), and(and(shiftRight(get(ref), i32(1)), i32(0x3f80)), subtract(i32(0), get(part)))),
-        ),
-        set(p, add(get(p), add(i32(1), get(part)))),
-        // Three bytes are rare: references above 16,383.
-        when(get(hasThird), set(ref, or(get(ref), get(upper))), set(p, add(get(p), i32(1)))),
+        set(p, add(get(p), i32(1))),
         leaveIf(3, atLeastUnsigned(get(ref), get(symbols))),
         leaveIf(3, atLeastUnsigned(get(word), get(wordEnd))),
         set(symbol, load32(numberAt)),

@@ -28,6 +28,13 @@ export class HashIndex {
     return sum;
   }
 
+  /** Makes room for this many numbers at once, which is cheaper than growing there. */
+  expect(count: number): void {
+    let size = 8;
+    while (size * 0.6 < count / 256) size *= 2;
+    for (let index = 0; index < 256; index++) if (this.#segments[index]!.length < size) this.#grow(index, size);
+  }
+
   /** The `step`-th number in the run that begins at the hash's own place; 0 = the run ends. Skip numbers with other hashes. */
   probe(hash: number, step: number): number {
     const segment = this.#segments[hash >>> 24]!;
@@ -86,9 +93,9 @@ export class HashIndex {
     return this.#table.words[number * this.#table.stride + this.#offset]!;
   }
 
-  #grow(index: number): void {
+  #grow(index: number, size = this.#segments[index]!.length * 2): void {
     const old = this.#segments[index]!;
-    const grown = new Uint32Array(old.length * 2);
+    const grown = new Uint32Array(size);
     const mask = grown.length - 1;
     for (const number of old) {
       if (number === 0) continue;

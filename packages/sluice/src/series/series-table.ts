@@ -37,6 +37,7 @@ const ID_HASH = 3;
 const CHECK = 4;
 const VALID_FROM = 6;
 
+const REMEMBERED_METRICS = 4096;
 const FORMS_PER_SERIES = 8;
 const ANNOUNCE_SECONDS = 24 * 3600;
 /** Announcements come up to this much earlier, different for each series, so that they do not all fall due in one minute. */
@@ -83,6 +84,8 @@ export class SeriesTable implements ActiveSeries {
   readonly #ids: WordTable;
   readonly #formIndex: HashIndex;
   readonly #seriesIndex: HashIndex;
+  /** Ids of metric names used lately: new series mostly have a known name. */
+  readonly #metricIds = new Map<string, readonly [number, number]>();
   #formTop = 2;
   #seriesTop = 1;
   readonly #freeForms: number[] = [];
@@ -315,6 +318,15 @@ export class SeriesTable implements ActiveSeries {
     };
   }
 
+  /** About this many series will be restored. */
+  expect(count: number): void {
+    const expected = Math.min(count, this.#limit);
+    this.#formIndex.expect(expected);
+    this.#seriesIndex.expect(expected);
+    // If memory does not suffice for it, `restore` will find out.
+    if (this.#forms.reserve(expected) && this.#records.reserve(expected)) this.#ids.reserve(expected);
+  }
+
   /** Takes a series over from the dictionary; `labels` lie at [start, end) of the memory. Returns its number, or 0 when the limit is reached. */
   restore(entry: Omit<SeriesEntry, 'labels'>, start: number, end: number): number {
     let series = this.#lookUp(entry.ids[2], entry.ids[3]);
@@ -390,7 +402,7 @@ export class SeriesTable implements ActiveSeries {
     let name: Uint8Array = labels.subarray(0, 0);
     for (let i = 0; i < list.count; i++) {
       const start = list.nameStart(i);
-      if (NAME_LABEL.equals(labels.subarray(start, list.nameEnd(i)))) {
+      if (labels[start] === UNDERSCORE && NAME_LABEL.equals(labels.subarray(start, list.nameEnd(i)))) {
         name = labels.subarray(list.valueStart(i), list.valueEnd(i));
       }
     }
@@ -403,12 +415,24 @@ export class SeriesTable implements ActiveSeries {
       return { kind: 'known', series };
     }
     if (this.active >= this.#limit) return { kind: 'refused', reason: 'limit' };
-    const metric = wordsOf(this.#digest(name));
-    const number = this.#newSeries([metric[0]!, metric[1]!, whole[0]!, whole[1]!], [whole[2]!, whole[3]!]);
+    const [metricLow, metricHigh] = this.#metricId(name);
+    const number = this.#newSeries([metricLow, metricHigh, whole[0]!, whole[1]!], [whole[2]!, whole[3]!]);
     if (number === 0) return { kind: 'refused', reason: 'limit' };
     this.#setValidFrom(number, this.#clock());
     this.added++;
     return { kind: 'new', series: number };
+  }
+
+  #metricId(name: Uint8Array): readonly [low: number, high: number] {
+    const key = Buffer.from(name).toString('latin1');
+    let id = this.#metricIds.get(key);
+    if (id === undefined) {
+      const [low, high] = wordsOf(this.#digest(name));
+      id = [low!, high!];
+      if (this.#metricIds.size === REMEMBERED_METRICS) this.#metricIds.clear();
+      this.#metricIds.set(key, id);
+    }
+    return id;
   }
 
   #added(resolved: Resolved, form: number): SeriesAdded {
@@ -431,13 +455,15 @@ export class SeriesTable implements ActiveSeries {
     const series = this.#freeSeries.pop() ?? this.#seriesTop;
     if (!this.#records.reserve(series) || !this.#ids.reserve(series)) return 0;
     if (series === this.#seriesTop) this.#seriesTop++;
-    this.#ids.words.set(ids, series * 4);
+    const idWords = this.#ids.words;
+    for (let word = 0; word < 4; word++) idWords[series * 4 + word] = ids[word]!;
     const at = series * WORDS;
     this.#records.words[at + SEEN] = this.#now;
     this.#records.words[at + DUE] = 0;
     this.#records.words[at + FIRST_FORM] = 0;
     this.#records.words[at + ID_HASH] = this.#idHash(ids[2]!, ids[3]!);
-    this.#records.words.set(check, at + CHECK);
+    this.#records.words[at + CHECK] = check[0]!;
+    this.#records.words[at + CHECK + 1] = check[1]!;
     this.#seriesIndex.insert(series);
     return series;
   }
@@ -458,7 +484,7 @@ export class SeriesTable implements ActiveSeries {
     if (!this.#forms.reserve(form)) return 0;
     if (form === this.#formTop) this.#formTop++;
     const at = form * WORDS;
-    this.#forms.words.fill(0, at, at + WORDS);
+    for (let word = at; word < at + WORDS; word++) this.#forms.words[word] = 0;
     const address = this.#arena.allocate(form, length);
     if (address === 0) {
       this.#freeForms.push(form);
@@ -572,6 +598,7 @@ interface Resolved {
   readonly series: number;
 }
 
+const UNDERSCORE = 95;
 const NAME_LABEL = Buffer.from('__name__');
 
 function announceSeconds(idLow: number): number {

@@ -52,7 +52,9 @@ export interface RemoteWrite {
 
 const INPUT = 'remote_write';
 const PATHS = ['/api/v1/write', '/api/v1/prometheus'];
+/** Sets of rows kept for further requests, and the most rows one may have had. */
 const POOLED = 8;
+const POOLED_ROWS = 65_536;
 const RETRY_AFTER_MS = 5_000;
 /** A series leaves after an hour without samples: soon enough for a limit to be worth another try. */
 const LIMIT_RETRY_AFTER_MS = 60_000;
@@ -148,8 +150,10 @@ class RemoteWriteReceiver {
       metrics.acknowledgeSeconds.observe({ input: INPUT }, (performance.now() - began) / 1000);
       return reply;
     } finally {
+      // What grew for an unusual request is given back.
+      const isUsual = taken.samples <= POOLED_ROWS && taken.announced.size <= POOLED_ROWS;
       taken.reset();
-      if (this.#free.length < POOLED) this.#free.push(taken);
+      if (isUsual && this.#free.length < POOLED) this.#free.push(taken);
     }
   }
 

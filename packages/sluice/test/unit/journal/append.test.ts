@@ -42,7 +42,7 @@ test('inputs of one turn become one block of their table', async (t) => {
       { rows: 1, minTime: 4, maxTime: 4 },
     ],
   );
-  assert.deepEqual(checkedValues(segment!), [1, 2, 3, 4]);
+  assert.deepEqual(checkedValues(segment), [1, 2, 3, 4]);
   await journal.close();
 });
 
@@ -55,10 +55,7 @@ test('series are written before the samples that need them, whatever the inputs 
     },
   });
   const { journal } = await open({ dataDir: temporaryFolder(t), files });
-  await Promise.all([
-    journal.append([sampleBatch([1])]),
-    journal.append([metadataBatch(['first']), sampleBatch([2])]),
-  ]);
+  await Promise.all([journal.append([sampleBatch([1])]), journal.append([metadataBatch(['first']), sampleBatch([2])])]);
   assert.deepEqual(order, ['prometheus.metadata', 'prometheus.samples']);
   await journal.seal();
   assert.deepEqual(await drain(journal), [1, 2]);
@@ -148,7 +145,11 @@ test('segments keep to their greatest number of rows and bytes; a large Batch is
   await journal.append([metadataBatch(['x'.repeat(400), 'y'.repeat(400), 'z'.repeat(5000)])]);
   await journal.seal();
   const found: number[] = [];
-  for (let segment = await journal.storage.next(samplesKey); segment !== undefined; segment = await journal.storage.next(samplesKey)) {
+  for (
+    let segment = await journal.storage.next(samplesKey);
+    segment !== undefined;
+    segment = await journal.storage.next(samplesKey)
+  ) {
     assert.ok(segment.rows <= 10 && segment.bytes <= 1000);
     const own = checkedValues(segment);
     // Pieces of a Batch have times of their own.
@@ -158,11 +159,30 @@ test('segments keep to their greatest number of rows and bytes; a large Batch is
   }
   assert.deepEqual(found, values);
   const rows: number[] = [];
-  for (let segment = await journal.storage.next(metadataKey); segment !== undefined; segment = await journal.storage.next(metadataKey)) {
+  for (
+    let segment = await journal.storage.next(metadataKey);
+    segment !== undefined;
+    segment = await journal.storage.next(metadataKey)
+  ) {
     rows.push(segment.rows);
     await journal.storage.confirm(segment);
   }
   assert.deepEqual(rows, [1, 1, 1], 'a row larger than a segment has one to itself');
+  await journal.close();
+});
+
+test('a table whose columns change gets a new segment, named by its own index', async (t) => {
+  const { journal } = await open({ dataDir: temporaryFolder(t) });
+  const batch = sampleBatch([1]);
+  await journal.append([batch]);
+  const source = { ...samples, columns: samples.columns.slice(1) };
+  await journal.append([{ ...batch, source, columns: batch.columns.slice(1) }]);
+  await journal.seal();
+  const first = await journal.storage.next(samplesKey);
+  assert.deepEqual(first?.columns, ['metric_id', 'series_id', 'time', 'value']);
+  await journal.storage.confirm(first);
+  const second = await journal.storage.next(samplesKey);
+  assert.deepEqual([second?.firstRow, second?.columns], [1, ['series_id', 'time', 'value']]);
   await journal.close();
 });
 
@@ -171,7 +191,10 @@ test('max-bytes counts what storage has not taken, for the whole input', async (
   await journal.append([sampleBatch(Array.from({ length: 20 }, (_, index) => index))]);
   assert.equal(journal.refusal(100), undefined);
   const batches = [sampleBatch([1, 2, 3]), metadataBatch(['x'.repeat(400)])];
-  await assert.rejects(journal.append(batches), (error) => isSluiceError(error, 'journal_full') && error.retryAfterMs === 1000);
+  await assert.rejects(
+    journal.append(batches),
+    (error) => isSluiceError(error, 'journal_full') && error.retryAfterMs === 1000,
+  );
   assert.equal(isSluiceError(journal.refusal(600), 'journal_full'), true);
   await journal.seal();
   assert.equal((await drain(journal)).length, 20, 'nothing of the refused input was taken');
@@ -182,7 +205,9 @@ test('max-bytes counts what storage has not taken, for the whole input', async (
 
 test('inputs of one turn cannot exceed max-bytes together', async (t) => {
   const { journal } = await open({ dataDir: temporaryFolder(t), maxBytes: 1000 });
-  const outcomes = await Promise.allSettled([1, 2, 3, 4].map(() => journal.append([sampleBatch([1, 2, 3, 4, 5, 6, 7, 8, 9, 10])])));
+  const outcomes = await Promise.allSettled(
+    [1, 2, 3, 4].map(() => journal.append([sampleBatch([1, 2, 3, 4, 5, 6, 7, 8, 9, 10])])),
+  );
   assert.deepEqual(
     outcomes.map(({ status }) => status),
     ['fulfilled', 'fulfilled', 'fulfilled', 'rejected'],

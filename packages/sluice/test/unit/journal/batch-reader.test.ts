@@ -6,7 +6,20 @@ import { CATALOG_VERSION } from '../../../src/catalog/catalog.ts';
 import { samples } from '../../../src/catalog/prometheus.ts';
 import type { BatchReader, Journal, JournalBatch } from '../../../src/journal/types.ts';
 import { realFiles } from '../../../src/journal/files.ts';
-import { drain, filesWith, helpsIn, metadataBatch, metricValue, open, sampleBatch, samplesKey, segmentFile, soon, temporaryFolder, valuesIn } from './fixture.ts';
+import {
+  drain,
+  filesWith,
+  helpsIn,
+  metadataBatch,
+  metricValue,
+  open,
+  sampleBatch,
+  samplesKey,
+  segmentFile,
+  soon,
+  temporaryFolder,
+  valuesIn,
+} from './fixture.ts';
 
 const exporter = { name: 'kafka', tables: ['prometheus.samples'], from: 'tail', maxBacklogBytes: 2 ** 40 } as const;
 
@@ -40,7 +53,10 @@ test('a reader at the tail gets new rows from memory and those before it opened 
   const found = await readAll(reader);
   fs.renameSync(join(dataDir, 'journal/hidden'), join(dataDir, 'journal/1'));
   assert.deepEqual(valuesOf(found), [3, 4]);
-  assert.deepEqual(found.map(({ firstRow }) => firstRow), [2, 3]);
+  assert.deepEqual(
+    found.map(({ firstRow }) => firstRow),
+    [2, 3],
+  );
   await reader.close();
   await journal.close();
 });
@@ -67,12 +83,21 @@ test('rows read from memory and from the segment are the same', async (t) => {
   await journal.seal();
   const late = await journal.openReader({ ...exporter, name: 'late', tables, from: 'oldest' });
   const fromDisk = await readAll(late);
-  assert.deepEqual(fromMemory.flatMap(({ batch }) => helpsIn(batch)), helps);
-  assert.deepEqual(fromDisk.flatMap(({ batch }) => helpsIn(batch)), helps);
+  assert.deepEqual(
+    fromMemory.flatMap(({ batch }) => helpsIn(batch)),
+    helps,
+  );
+  assert.deepEqual(
+    fromDisk.flatMap(({ batch }) => helpsIn(batch)),
+    helps,
+  );
   const { columns: inMemory, ...memory } = fromMemory[0]!.batch;
   const { columns: onDisk, ...disk } = fromDisk[0]!.batch;
   assert.deepEqual(disk, memory);
-  assert.deepEqual(onDisk.map((column) => ({ ...column, bytes: 'bytes' in column ? [...column.bytes] : [] })), inMemory.map((column) => ({ ...column, bytes: 'bytes' in column ? [...column.bytes] : [] })));
+  assert.deepEqual(
+    onDisk.map((column) => ({ ...column, bytes: 'bytes' in column ? [...column.bytes] : [] })),
+    inMemory.map((column) => ({ ...column, bytes: 'bytes' in column ? [...column.bytes] : [] })),
+  );
   await Promise.all([early.close(), late.close()]);
   await journal.close();
 });
@@ -296,8 +321,16 @@ test('columns are mapped by name; one that the segment lacks has its default, on
   assert.equal(found!.batch.source, source);
   const [, note, maybe, list] = found!.batch.columns;
   assert.deepEqual(note, { kind: 'string', bytes: new Uint8Array(2), ends: Uint32Array.of(1, 2) });
-  assert.deepEqual(maybe, { kind: 'nullable', nulls: Uint8Array.of(1, 1), inner: { kind: 'fixed', width: 8, bytes: new Uint8Array(16) } });
-  assert.deepEqual(list, { kind: 'array', ends: Uint32Array.of(0, 0), element: { kind: 'fixed', width: 4, bytes: new Uint8Array(0) } });
+  assert.deepEqual(maybe, {
+    kind: 'nullable',
+    nulls: Uint8Array.of(1, 1),
+    inner: { kind: 'fixed', width: 8, bytes: new Uint8Array(16) },
+  });
+  assert.deepEqual(list, {
+    kind: 'array',
+    ends: Uint32Array.of(0, 0),
+    element: { kind: 'fixed', width: 4, bytes: new Uint8Array(0) },
+  });
   await reader.close();
   await journal.close();
 });

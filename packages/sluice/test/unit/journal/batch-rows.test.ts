@@ -112,7 +112,10 @@ test('times are read in the unit of the table', () => {
   };
   assert.deepEqual(timeRange('s', fixed(4, [4_000_000_000, 5])), { minTime: 5000, maxTime: 4_000_000_000_000 });
   assert.deepEqual(timeRange('ms', fixed(8, [-7, 2 ** 41])), { minTime: -7, maxTime: 2 ** 41 });
-  assert.deepEqual(timeRange('us', fixed(8, [1_700_000_000_123_456])), { minTime: 1_700_000_000_123, maxTime: 1_700_000_000_123 });
+  assert.deepEqual(timeRange('us', fixed(8, [1_700_000_000_123_456])), {
+    minTime: 1_700_000_000_123,
+    maxTime: 1_700_000_000_123,
+  });
   assert.deepEqual(timeRange('ns', fixed(8, [5_999_999])), { minTime: 5, maxTime: 5 });
   assert.deepEqual(timeRange('ms', undefined), { minTime: 0, maxTime: 0 });
 });

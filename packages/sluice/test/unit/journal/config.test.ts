@@ -24,7 +24,14 @@ test('values are read with their units', () => {
     'segment-age': '2s',
   });
   const { catalog: _, ...options } = toJournalOptions(config);
-  assert.deepEqual(options, { sync: 'always', syncIntervalMs: 250, maxBytes: 64 * 2 ** 20, minFreeBytes: 0, segmentAgeMs: 2000, segmentMaxRows: 500_000 });
+  assert.deepEqual(options, {
+    sync: 'always',
+    syncIntervalMs: 250,
+    maxBytes: 64 * 2 ** 20,
+    minFreeBytes: 0,
+    segmentAgeMs: 2000,
+    segmentMaxRows: 500_000,
+  });
 });
 
 test('unknown keys and values are refused', () => {

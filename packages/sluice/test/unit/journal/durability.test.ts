@@ -3,7 +3,18 @@ import * as fs from 'node:fs';
 import { test } from 'node:test';
 import { isSluiceError } from '../../../src/base/errors.ts';
 import { realFiles, type Files } from '../../../src/journal/files.ts';
-import { drain, fileError, filesWith, metadataBatch, metricValue, open, sampleBatch, segmentFile, temporaryFolder, valuesInFile } from './fixture.ts';
+import {
+  drain,
+  fileError,
+  filesWith,
+  metadataBatch,
+  metricValue,
+  open,
+  sampleBatch,
+  segmentFile,
+  temporaryFolder,
+  valuesInFile,
+} from './fixture.ts';
 
 test('sync: always acknowledges after the files and their folders are on the disk', async (t) => {
   const events: string[] = [];
@@ -94,7 +105,12 @@ test('sync: interval acknowledges at once and syncs within the interval', async 
       syncs++;
     },
   });
-  const { journal, clock } = await open({ dataDir: temporaryFolder(t), syncIntervalMs: 300, segmentAgeMs: 60_000, files });
+  const { journal, clock } = await open({
+    dataDir: temporaryFolder(t),
+    syncIntervalMs: 300,
+    segmentAgeMs: 60_000,
+    files,
+  });
   syncs = 0;
   await journal.append([sampleBatch([1])]);
   assert.equal(syncs, 0);
@@ -105,6 +121,24 @@ test('sync: interval acknowledges at once and syncs within the interval', async 
   await new Promise((resolve) => setImmediate(resolve));
   clock.advance(10_000);
   assert.equal(syncs, 2, 'nothing was written since');
+  await journal.close();
+});
+
+test('a segment that is gone before its fsync is not synced', async (t) => {
+  let syncs = 0;
+  const files = filesWith({
+    fdatasync: async () => {
+      syncs++;
+    },
+  });
+  const dataDir = temporaryFolder(t);
+  await (await open({ dataDir })).journal.close();
+  const { journal, clock } = await open({ dataDir, syncIntervalMs: 1000, segmentAgeMs: 100, files });
+  await journal.append([sampleBatch([1])]);
+  clock.advance(100);
+  assert.deepEqual(await drain(journal), [1]);
+  clock.advance(5000);
+  assert.equal(syncs, 0);
   await journal.close();
 });
 
@@ -124,7 +158,10 @@ test('a full disk rejects the input, cuts the segment back, and later inputs go 
   await journal.append([sampleBatch([1])]);
   const size = fs.statSync(segmentFile(dataDir, 0, 'native')).size;
   full = true;
-  await assert.rejects(journal.append([sampleBatch([2])]), (error) => isSluiceError(error, 'disk_full') && error.retryAfterMs !== undefined);
+  await assert.rejects(
+    journal.append([sampleBatch([2])]),
+    (error) => isSluiceError(error, 'disk_full') && error.retryAfterMs !== undefined,
+  );
   assert.equal(fs.statSync(segmentFile(dataDir, 0, 'native')).size, size);
   full = false;
   await journal.append([sampleBatch([3])]);
@@ -156,7 +193,10 @@ test('a block whose index entry cannot be written is cut off again', async (t) =
   });
   const { journal } = await open({ dataDir, files });
   await journal.append([sampleBatch([1])]);
-  const sizes = () => ['native', 'index'].map((kind) => fs.statSync(segmentFile(dataDir, 0, kind === 'native' ? 'native' : 'index')).size);
+  const sizes = () =>
+    ['native', 'index'].map(
+      (kind) => fs.statSync(segmentFile(dataDir, 0, kind === 'native' ? 'native' : 'index')).size,
+    );
   const before = sizes();
   short = true;
   await assert.rejects(journal.append([sampleBatch([2])]), (error) => isSluiceError(error, 'disk_full'));

@@ -59,7 +59,7 @@ export function helpsIn(batch: Batch): string[] {
 export function valuesInFile(path: string): number[] {
   const bytes = fs.readFileSync(path);
   const values: number[] = [];
-  for (let at = 0; at < bytes.length; ) {
+  for (let at = 0; at < bytes.length;) {
     const block = decodeNative(bytes, at);
     if (block === undefined) throw new Error(`${path} ends within a block`);
     values.push(...valuesOf(block.columns.find((column) => column.name === 'value')!.data, Float64Array));
@@ -144,7 +144,12 @@ export function temporaryFolder(t: { after(task: () => void): void }): string {
   return folder;
 }
 
-export function segmentFile(dataDir: string, firstRow: number, extension: 'native' | 'index', key = samplesKey): string {
+export function segmentFile(
+  dataDir: string,
+  firstRow: number,
+  extension: 'native' | 'index',
+  key = samplesKey,
+): string {
   const name = `${String(firstRow).padStart(16, '0')}.${extension}`;
   return join(dataDir, 'journal', String(key.org), key.table, key.writer, name);
 }
@@ -170,11 +175,15 @@ export function checkedValues(segment: Segment): number[] {
   return values;
 }
 
-export async function metricValue(metric: { get(): Promise<{ values: { value: number; labels: object }[] }> }, labels: object = {}): Promise<number> {
+export async function metricValue(
+  metric: { get(): Promise<{ values: { value: number; labels: object }[] }> },
+  labels: object = {},
+): Promise<number> {
   const { values } = await metric.get();
   let sum = 0;
   for (const value of values) {
-    if (Object.entries(labels).every(([name, text]) => (value.labels as Record<string, unknown>)[name] === text)) sum += value.value;
+    if (Object.entries(labels).every(([name, text]) => (value.labels as Record<string, unknown>)[name] === text))
+      sum += value.value;
   }
   return sum;
 }

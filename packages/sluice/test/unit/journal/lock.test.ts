@@ -15,7 +15,8 @@ test('a second holder is refused with the directory, the process and what to do'
     lockDataDirectory(dir),
     (error) =>
       isSluiceError(error, 'data_dir_locked') &&
-      error.message === `cannot use data directory ${dir}: another process (${process.pid}) holds it; stop that one, or give this one a directory of its own with --data-dir`,
+      error.message ===
+        `cannot use data directory ${dir}: another process (${process.pid}) holds it; stop that one, or give this one a directory of its own with --data-dir`,
   );
   assert.deepEqual(await dataDirectoryHolder(dir), { pid: process.pid });
   await lock.release();
@@ -55,7 +56,8 @@ test('of many that find a left-over at once exactly one gets the directory', asy
     const held = outcomes.filter((outcome) => outcome.status === 'fulfilled');
     assert.equal(held.length, 1);
     for (const outcome of outcomes) {
-      if (outcome.status === 'rejected') assert.ok(isSluiceError(outcome.reason, 'data_dir_locked'), String(outcome.reason));
+      if (outcome.status === 'rejected')
+        assert.ok(isSluiceError(outcome.reason, 'data_dir_locked'), String(outcome.reason));
     }
     assert.notEqual(await dataDirectoryHolder(dir), undefined);
     await held[0]!.value.release();
@@ -68,7 +70,10 @@ test('a holder that accepts but does not answer is alive', async (t) => {
   await new Promise<void>((resolve) => {
     silent.listen(join(dir, 'lock'), resolve);
   });
-  await assert.rejects(lockDataDirectory(dir), (error) => isSluiceError(error, 'data_dir_locked') && error.message.includes('another process holds it'));
+  await assert.rejects(
+    lockDataDirectory(dir),
+    (error) => isSluiceError(error, 'data_dir_locked') && error.message.includes('another process holds it'),
+  );
   await new Promise((resolve) => silent.close(resolve));
 });
 

@@ -45,12 +45,23 @@ class Real {
 
   async open(): Promise<void> {
     this.files = new CrashingFiles();
-    this.opened = await open({ dataDir: this.dataDir, sync: this.sync, files: this.files, segmentMaxRows: 20, maxTailBytes: 400 });
+    this.opened = await open({
+      dataDir: this.dataDir,
+      sync: this.sync,
+      files: this.files,
+      segmentMaxRows: 20,
+      maxTailBytes: 400,
+    });
     this.reader = undefined;
   }
 
   async openReader(from: 'tail' | 'oldest'): Promise<void> {
-    this.reader ??= await this.opened.journal.openReader({ name: 'exporter', tables: ['prometheus.samples'], from, maxBacklogBytes: 2 ** 40 });
+    this.reader ??= await this.opened.journal.openReader({
+      name: 'exporter',
+      tables: ['prometheus.samples'],
+      from,
+      maxBacklogBytes: 2 ** 40,
+    });
     this.#lastDelivered = -1;
     this.#lastRow = -1;
   }
@@ -142,8 +153,14 @@ async function append(model: Model, real: Real, inputs: readonly (readonly numbe
   }
 }
 
-const sizes = fc.array(fc.array(fc.integer({ min: 1, max: 9 }), { minLength: 1, maxLength: 2 }), { minLength: 1, maxLength: 3 });
-const cut = fc.option(fc.record({ data: fc.double({ min: 0, max: 1, noNaN: true }), index: fc.double({ min: 0, max: 1, noNaN: true }) }), { nil: undefined });
+const sizes = fc.array(fc.array(fc.integer({ min: 1, max: 9 }), { minLength: 1, maxLength: 2 }), {
+  minLength: 1,
+  maxLength: 3,
+});
+const cut = fc.option(
+  fc.record({ data: fc.double({ min: 0, max: 1, noNaN: true }), index: fc.double({ min: 0, max: 1, noNaN: true }) }),
+  { nil: undefined },
+);
 
 function command(name: string, run: (model: Model, real: Real) => Promise<unknown>): Command {
   return {
@@ -199,17 +216,22 @@ const commands = [
   ),
   cut.map((left) => command(`crash ${JSON.stringify(left)}`, (model, real) => real.crash(model, left))),
   fc.tuple(fc.nat({ max: 9 }), sizes, cut).map(([calls, inputs, left]) =>
-    command(`crash at call ${calls} of append ${JSON.stringify(inputs)}, ${JSON.stringify(left)}`, async (model, real) => {
-      real.files.callsLeft = calls;
-      await append(model, real, inputs);
-      await real.crash(model, left);
-    }),
+    command(
+      `crash at call ${calls} of append ${JSON.stringify(inputs)}, ${JSON.stringify(left)}`,
+      async (model, real) => {
+        real.files.callsLeft = calls;
+        await append(model, real, inputs);
+        await real.crash(model, left);
+      },
+    ),
   ),
   fc.tuple(fc.nat({ max: 5 }), cut).map(([calls, left]) =>
     command(`crash at call ${calls} of storing, ${JSON.stringify(left)}`, async (model, real) => {
       const before = real.stored.length;
       real.files.callsLeft = calls;
-      const values = await real.opened.journal.storage.next(samplesKey).then((segment) => (segment === undefined ? [] : checkedValues(segment)));
+      const values = await real.opened.journal.storage
+        .next(samplesKey)
+        .then((segment) => (segment === undefined ? [] : checkedValues(segment)));
       const confirmed = await real.store().then(
         () => true,
         () => false,
@@ -223,7 +245,7 @@ const commands = [
   ),
 ];
 
-async function run(sync: 'interval' | 'always', list: Iterable<Command>): Promise<void> {
+async function holds(sync: 'interval' | 'always', list: Iterable<Command>): Promise<void> {
   const real = new Real(sync);
   const model: Model = { given: 0, excused: new Set(), unsynced: [] };
   try {
@@ -251,7 +273,7 @@ async function run(sync: 'interval' | 'always', list: Iterable<Command>): Promis
 for (const sync of ['interval', 'always'] as const) {
   test(`sync: ${sync} - no acknowledged row is missing and none is stored twice, whatever happens`, async () => {
     await fc.assert(
-      fc.asyncProperty(fc.commands(commands, { maxCommands: 25 }), (list) => run(sync, list)),
+      fc.asyncProperty(fc.commands(commands, { maxCommands: 25 }), (list) => holds(sync, list)),
       { numRuns: Number(process.env['SLUICE_MODEL_RUNS'] ?? 60) },
     );
   });

@@ -6,7 +6,17 @@ import { crc32 } from 'node:zlib';
 import { isSluiceError } from '../../../src/base/errors.ts';
 import { verifyJournal } from '../../../src/journal/verify.ts';
 import { CrashingFiles } from './crashing-files.ts';
-import { drain, metricValue, open, sampleBatch, samplesKey, segmentFile, temporaryFolder, valuesInFile, type Opened } from './fixture.ts';
+import {
+  drain,
+  metricValue,
+  open,
+  sampleBatch,
+  samplesKey,
+  segmentFile,
+  temporaryFolder,
+  valuesInFile,
+  type Opened,
+} from './fixture.ts';
 
 const BLOCK = 5;
 
@@ -50,9 +60,15 @@ function errors(opened: Opened): Record<string, unknown>[] {
 async function goOn(dataDir: string, opened: Opened): Promise<number[]> {
   await opened.journal.append([sampleBatch([1000])]);
   await opened.journal.close();
-  assert.deepEqual((await verifyJournal(dataDir)).problems.filter(({ message }) => !message.includes('not part')), []);
+  assert.deepEqual(
+    (await verifyJournal(dataDir)).problems.filter(({ message }) => !message.includes('not part')),
+    [],
+  );
   const found = await drain(opened.journal);
-  assert.deepEqual(fs.readdirSync(dirname(segmentFile(dataDir, 0, 'native'))).filter((name) => /^\d/.test(name)), []);
+  assert.deepEqual(
+    fs.readdirSync(dirname(segmentFile(dataDir, 0, 'native'))).filter((name) => /^\d/.test(name)),
+    [],
+  );
   return found;
 }
 
@@ -97,7 +113,9 @@ test('torn index: a half entry and the data behind the last whole one are cut of
 
 test('an index tail of zeros, as a power failure leaves it, is a torn one', async (t) => {
   const dataDir = await journalWith(t, 2);
-  edit(segmentFile(dataDir, 0, 'index'), (bytes) => Buffer.concat([bytes.subarray(0, bytes.length - 40), Buffer.alloc(40)]));
+  edit(segmentFile(dataDir, 0, 'index'), (bytes) =>
+    Buffer.concat([bytes.subarray(0, bytes.length - 40), Buffer.alloc(40)]),
+  );
   const opened = await open({ dataDir });
   assert.deepEqual(await goOn(dataDir, opened), [...rows(0, 1), 1000]);
 });
@@ -108,7 +126,10 @@ test('flipped byte in the middle: that block goes to quarantine, the rest flows 
   flip(segmentFile(dataDir, 0, 'native'), starts[1]! + 100);
   assert.match((await verifyJournal(dataDir)).problems[0]!.message, /damaged: its checksum is wrong/);
   const opened = await open({ dataDir });
-  assert.equal(await metricValue(opened.metrics.journalQuarantined, { table: samplesKey.table, reason: 'damaged' }), BLOCK);
+  assert.equal(
+    await metricValue(opened.metrics.journalQuarantined, { table: samplesKey.table, reason: 'damaged' }),
+    BLOCK,
+  );
   assert.equal(errors(opened).length, 1);
   const stem = `1-prometheus.samples-main-${'0'.repeat(16)}-${starts[1]}.native`;
   assert.equal(fs.statSync(join(dataDir, 'quarantine', stem)).size, starts[2]! - starts[1]!);
@@ -196,7 +217,10 @@ test('index of a newer version: the start is refused and nothing is changed', as
     bytes.writeUInt32LE(crc32(bytes.subarray(0, 12)), 12);
   });
   const before = fs.readFileSync(path);
-  await assert.rejects(open({ dataDir }), (error) => isSluiceError(error, 'format_too_new') && error.message.includes('got 2'));
+  await assert.rejects(
+    open({ dataDir }),
+    (error) => isSluiceError(error, 'format_too_new') && error.message.includes('got 2'),
+  );
   assert.match((await verifyJournal(dataDir)).problems[0]!.message, /newer Sluice/);
   assert.deepEqual(fs.readFileSync(path), before);
 });
@@ -216,7 +240,10 @@ test('a journal or cursor of a newer version refuses to start', async (t) => {
   await assert.rejects(open({ dataDir }), (error) => isSluiceError(error, 'format_too_new'));
   fs.writeFileSync(uuid, old);
   const line = JSON.stringify({ version: 2, tables: [], rows: {} });
-  fs.writeFileSync(join(dataDir, 'journal', 'readers', 'storage.cursor'), `${line}\n${crc32(Buffer.from(line)).toString(16)}\n`);
+  fs.writeFileSync(
+    join(dataDir, 'journal', 'readers', 'storage.cursor'),
+    `${line}\n${crc32(Buffer.from(line)).toString(16)}\n`,
+  );
   await assert.rejects(open({ dataDir }), (error) => isSluiceError(error, 'format_too_new'));
 });
 
@@ -244,7 +271,10 @@ test('a zero-length segment beside a whole index: its rows are named as lost', a
   const dataDir = await journalWith(t, 2);
   fs.truncateSync(segmentFile(dataDir, 0, 'native'));
   const opened = await open({ dataDir });
-  assert.equal(errors(opened).reduce((sum, line) => sum + Number(line['rows']), 0), 10);
+  assert.equal(
+    errors(opened).reduce((sum, line) => sum + Number(line['rows']), 0),
+    10,
+  );
   assert.deepEqual(await goOn(dataDir, opened), [1000]);
 });
 
@@ -263,7 +293,11 @@ test('an index whose segment was deleted is cleared away without a word', async 
 test('foreign files and folders are named in the log and left alone', async (t) => {
   const dataDir = await journalWith(t, 1);
   const folder = dirname(segmentFile(dataDir, 0, 'native'));
-  const foreign = [join(folder, 'notes.txt'), join(dataDir, 'journal', 'lost+found'), join(dataDir, 'journal', 'readers', 'README')];
+  const foreign = [
+    join(folder, 'notes.txt'),
+    join(dataDir, 'journal', 'lost+found'),
+    join(dataDir, 'journal', 'readers', 'README'),
+  ];
   for (const path of foreign) fs.writeFileSync(path, 'mine');
   fs.mkdirSync(join(folder, `${'9'.repeat(16)}.native`));
   fs.writeFileSync(join(folder, `${'0'.repeat(16)}.native.tmp`), 'left over');
@@ -279,7 +313,8 @@ test('foreign files and folders are named in the log and left alone', async (t) 
 
 test('a segment that overlaps the one before is set aside', async (t) => {
   const dataDir = await journalWith(t, 2);
-  for (const kind of ['native', 'index'] as const) fs.copyFileSync(segmentFile(dataDir, 0, kind), segmentFile(dataDir, 7, kind));
+  for (const kind of ['native', 'index'] as const)
+    fs.copyFileSync(segmentFile(dataDir, 0, kind), segmentFile(dataDir, 7, kind));
   const opened = await open({ dataDir });
   assert.equal(errors(opened).length, 1);
   assert.equal(fs.readdirSync(join(dataDir, 'quarantine')).length, 3);
@@ -294,7 +329,10 @@ test('cursor beyond the end: numbering goes on above it, so that nothing new is 
     maxBacklogBytes: null,
     rows: { '1/prometheus.samples/main': { row: 500 }, '1/prometheus.metadata/main': { row: 77 } },
   });
-  fs.writeFileSync(join(dataDir, 'journal', 'readers', 'storage.cursor'), `${line}\n${crc32(Buffer.from(line)).toString(16).padStart(8, '0')}\n`);
+  fs.writeFileSync(
+    join(dataDir, 'journal', 'readers', 'storage.cursor'),
+    `${line}\n${crc32(Buffer.from(line)).toString(16).padStart(8, '0')}\n`,
+  );
   const opened = await open({ dataDir });
   assert.deepEqual(opened.journal.storage.pending(), []);
   await opened.journal.append([sampleBatch([1000])]);
@@ -348,4 +386,3 @@ test('a data directory that cannot be used is refused with its reason', async (t
   fs.writeFileSync(join(folder, 'file'), '');
   await assert.rejects(open({ dataDir: join(folder, 'file') }), (error) => isSluiceError(error, 'data_dir_unusable'));
 });
-

@@ -7,7 +7,10 @@ import { decodeIndex, encodeIndex, encodeIndexHead, ENTRY_BYTES } from '../../..
 const u32 = fc.integer({ min: 0, max: 0xffff_ffff });
 const time = fc.maxSafeInteger();
 const plain = { noNullPrototype: true } as const;
-const block = fc.record({ offset: u32, length: u32, row: u32, rows: u32, minTime: time, maxTime: time, crc: u32 }, plain);
+const block = fc.record(
+  { offset: u32, length: u32, row: u32, rows: u32, minTime: time, maxTime: time, crc: u32 },
+  plain,
+);
 const columns = fc.array(fc.tuple(fc.string({ unit: 'binary' }), fc.string()));
 const head = fc.record({ catalogVersion: u32, columns }, plain);
 
@@ -23,20 +26,26 @@ test('an index is read as it was written', () => {
 
 test('whatever single bit is flipped, nothing wrong is read: the index is damaged, or that entry is', () => {
   fc.assert(
-    fc.property(head, fc.array(block, { minLength: 1, maxLength: 4 }), fc.nat(), fc.nat({ max: 7 }), (written, blocks, place, bit) => {
-      const bytes = encodeIndex(written, blocks);
-      const at = place % bytes.length;
-      bytes[at] = bytes[at]! ^ (1 << bit);
-      const headBytes = bytes.length - blocks.length * ENTRY_BYTES;
-      const read = decodeIndex(bytes);
-      if (at < headBytes) {
-        assert.equal(read.kind, 'damaged');
-        return;
-      }
-      const flipped = Math.floor((at - headBytes) / ENTRY_BYTES);
-      const entries = blocks.map((entry, index) => (index === flipped ? undefined : entry));
-      assert.deepEqual(read, { kind: 'read', head: written, entries, headBytes, torn: 0 });
-    }),
+    fc.property(
+      head,
+      fc.array(block, { minLength: 1, maxLength: 4 }),
+      fc.nat(),
+      fc.nat({ max: 7 }),
+      (written, blocks, place, bit) => {
+        const bytes = encodeIndex(written, blocks);
+        const at = place % bytes.length;
+        bytes[at] = bytes[at]! ^ (1 << bit);
+        const headBytes = bytes.length - blocks.length * ENTRY_BYTES;
+        const read = decodeIndex(bytes);
+        if (at < headBytes) {
+          assert.equal(read.kind, 'damaged');
+          return;
+        }
+        const flipped = Math.floor((at - headBytes) / ENTRY_BYTES);
+        const entries = blocks.map((entry, index) => (index === flipped ? undefined : entry));
+        assert.deepEqual(read, { kind: 'read', head: written, entries, headBytes, torn: 0 });
+      },
+    ),
   );
 });
 
@@ -76,7 +85,10 @@ test('the layout of format 1 is the documented one, byte for byte', () => {
   assert.equal(bytes.readUInt32LE(39), crc32(bytes.subarray(16, 39)));
   const entry = bytes.subarray(43);
   assert.equal(entry.length, 40);
-  assert.deepEqual([0, 4, 8, 12, 32].map((at) => entry.readUInt32LE(at)), [1, 2, 3, 4, 7]);
+  assert.deepEqual(
+    [0, 4, 8, 12, 32].map((at) => entry.readUInt32LE(at)),
+    [1, 2, 3, 4, 7],
+  );
   assert.deepEqual([entry.readDoubleLE(16), entry.readDoubleLE(24)], [-1.5, 6]);
   assert.equal(entry.readUInt32LE(36), crc32(entry.subarray(0, 36)));
 });
@@ -85,5 +97,8 @@ test('a later format is told by its version, whatever follows', () => {
   const bytes = encodeIndexHead({ catalogVersion: 1, columns: [] });
   bytes.writeUInt32LE(9, 8);
   bytes.writeUInt32LE(crc32(bytes.subarray(0, 12)), 12);
-  assert.deepEqual(decodeIndex(Buffer.concat([bytes.subarray(0, 16), Buffer.from('other')])), { kind: 'newer', version: 9 });
+  assert.deepEqual(decodeIndex(Buffer.concat([bytes.subarray(0, 16), Buffer.from('other')])), {
+    kind: 'newer',
+    version: 9,
+  });
 });

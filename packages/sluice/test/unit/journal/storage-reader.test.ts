@@ -5,7 +5,19 @@ import { test } from 'node:test';
 import { crc32 } from 'node:zlib';
 import { isSluiceError } from '../../../src/base/errors.ts';
 import { realFiles } from '../../../src/journal/files.ts';
-import { drain, fileError, filesWith, metadataBatch, metadataKey, metricValue, open, sampleBatch, samplesKey, segmentFile, temporaryFolder } from './fixture.ts';
+import {
+  drain,
+  fileError,
+  filesWith,
+  metadataBatch,
+  metadataKey,
+  metricValue,
+  open,
+  sampleBatch,
+  samplesKey,
+  segmentFile,
+  temporaryFolder,
+} from './fixture.ts';
 
 test('segments come in order, one at a time in each partition, and are deleted when they are confirmed', async (t) => {
   const dataDir = temporaryFolder(t);
@@ -19,8 +31,8 @@ test('segments come in order, one at a time in each partition, and are deleted w
   assert.equal(await journal.storage.next(samplesKey), first, 'the same object until it is confirmed');
   assert.deepEqual([first?.firstRow, first?.rows], [0, 1]);
   assert.equal(first?.path, segmentFile(dataDir, 0, 'native'));
-  await journal.storage.confirm(first!);
-  assert.equal(fs.existsSync(first!.path), false);
+  await journal.storage.confirm(first);
+  assert.equal(fs.existsSync(first.path), false);
   assert.equal(fs.existsSync(segmentFile(dataDir, 0, 'index')), false);
   assert.deepEqual(await drain(journal), [2, 3]);
   assert.deepEqual(journal.storage.pending(), [metadataKey]);
@@ -54,7 +66,7 @@ test('the cursor and its marker survive a restart; confirming drops the marker',
   assert.equal(second.journal.storage.marker(metadataKey), undefined);
   const segment = await second.journal.storage.next(samplesKey);
   assert.equal(segment?.firstRow, 1);
-  await second.journal.storage.confirm(segment!);
+  await second.journal.storage.confirm(segment);
   assert.equal(second.journal.storage.marker(samplesKey), undefined);
   const third = await open({ dataDir });
   assert.deepEqual(third.journal.storage.pending(), []);
@@ -91,7 +103,9 @@ test('a cursor that cannot be written leaves the segment unconfirmed; it may be 
   await journal.seal();
   const segment = await journal.storage.next(samplesKey);
   failing = true;
-  await assert.rejects(journal.storage.saveMarker(samplesKey, { floor: 1 }), (error) => isSluiceError(error, 'disk_full'));
+  await assert.rejects(journal.storage.saveMarker(samplesKey, { floor: 1 }), (error) =>
+    isSluiceError(error, 'disk_full'),
+  );
   assert.equal(journal.storage.marker(samplesKey), undefined);
   await assert.rejects(journal.storage.confirm(segment!), (error) => isSluiceError(error, 'disk_full'));
   assert.equal(await journal.storage.next(samplesKey), segment);

@@ -7,6 +7,10 @@ import { lockDataDirectory } from '../../../src/journal/lock.ts';
 import { verifyJournal } from '../../../src/journal/verify.ts';
 import { metadataBatch, open, sampleBatch, segmentFile, temporaryFolder } from './fixture.ts';
 
+function filesIn(folder: string): string[] {
+  return fs.readdirSync(folder, { recursive: true, encoding: 'utf8' }).toSorted();
+}
+
 test('a sound journal has no problems', async (t) => {
   const dataDir = temporaryFolder(t);
   const { journal } = await open({ dataDir });
@@ -29,7 +33,7 @@ test('every problem is named with file and offset, and nothing is changed', asyn
   fs.writeFileSync(data, Buffer.concat([bytes, Buffer.from('tail')]));
   const cursor = join(dataDir, 'journal/readers/kafka.cursor');
   fs.writeFileSync(cursor, 'garbage');
-  const before = fs.readdirSync(dataDir, { recursive: true }).toSorted();
+  const before = filesIn(dataDir);
   const report = await verifyJournal(dataDir);
   assert.deepEqual(
     report.problems.map(({ file, offset }) => ({ file, offset })),
@@ -40,7 +44,7 @@ test('every problem is named with file and offset, and nothing is changed', asyn
     ],
   );
   assert.deepEqual([report.segments, report.blocks, report.rows], [1, 1, 1]);
-  assert.deepEqual(fs.readdirSync(dataDir, { recursive: true }).toSorted(), before);
+  assert.deepEqual(filesIn(dataDir), before);
   assert.equal(fs.statSync(data).size, bytes.length + 4);
 });
 

@@ -1,0 +1,125 @@
+import { bug } from '../../base/errors.ts';
+import type { NativeBlock } from '../../batch/native.ts';
+import { databaseOf } from '../../catalog/catalog.ts';
+import { histograms as histogramSource, samples as sampleSource } from '../../catalog/prometheus.ts';
+import type { DataSource } from '../../catalog/types.ts';
+import { identifier, joinSql, sql, type Sql } from '../../storage/sql.ts';
+import type { Store } from '../../storage/store.ts';
+import { idsOf } from '../series-lookup.ts';
+import { atLeast, atMost } from '../time-range.ts';
+import { HISTOGRAM_COLUMNS } from './histogram-rows.ts';
+
+/** Whose points, of which time. */
+export interface PointRange {
+  readonly store: Store;
+  readonly org: number;
+  readonly metricIds: readonly bigint[];
+  /** Absent = all series of the metrics. At most a few thousand: they stand in the statement. */
+  readonly seriesIds?: readonly bigint[];
+  /** Epoch milliseconds, both ends belong to the range. */
+  readonly start: number;
+  readonly end: number;
+  readonly timeoutMs: number;
+  readonly signal: AbortSignal;
+}
+
+/** Questions that the database works on already. */
+export interface StartedPoints {
+  /** `series_id`, `time`, `value`, in the order of the ids and times. To be returned when it is not read. */
+  readonly floats: AsyncIterator<NativeBlock>;
+  /** The series that have histograms in the range. */
+  readonly withHistograms: Promise<readonly bigint[]>;
+}
+
+const HISTOGRAMS_PER_PAGE = 1024;
+
+/** Asks for the points at once, without anybody waiting for them. */
+export function startPoints(range: PointRange): StartedPoints {
+  // Most series have none: asking who has some is cheaper than another stream, whose start stops the event loop.
+  const withHistograms = seriesWithHistograms(range);
+  // Whoever reads the points sees the failure; nobody may come to.
+  withHistograms.catch(() => {});
+  const { store, timeoutMs, signal } = range;
+  const statement = orderedRows(range, sampleSource, ['series_id', 'time', 'value']);
+  const floats = store.stream(statement, { timeoutMs, signal, settings: { optimize_read_in_order: 1 } });
+  return { floats: started(floats), withHistograms };
+}
+
+/**
+ * The histograms of these series (in the order of their ids): `series_id`, `time` and HISTOGRAM_COLUMNS, in the order of the ids and times.
+ *
+ * Page by page and not as a stream: who holds one stream and waits for another would wait for ever when all do.
+ */
+export async function* histogramPages(range: PointRange, seriesIds: readonly bigint[]): AsyncGenerator<NativeBlock> {
+  const { store, timeoutMs, signal } = range;
+  const columns = ['series_id', 'time', ...HISTOGRAM_COLUMNS];
+  const options = { timeoutMs, signal, settings: { optimize_read_in_order: 1 } };
+  let at = 0;
+  // Within a series: the time its next page begins with.
+  let from: number | undefined;
+  while (at < seriesIds.length) {
+    const single = from !== undefined;
+    const ids = single ? [seriesIds[at]!] : seriesIds.slice(at);
+    const page = { ...range, seriesIds: ids, start: from ?? range.start };
+    const statement = sql`${orderedRows(page, histogramSource, columns)} LIMIT ${HISTOGRAMS_PER_PAGE}`;
+    let rows = 0;
+    for (const block of await store.select(statement, options)) {
+      const last = block.rows - 1;
+      rows += block.rows;
+      at = seriesIds.indexOf(idsOf(block.columns[0]!.data)(last), at);
+      if (at < 0) bug('the database gives the series it was asked for, in the order of their ids');
+      from = timeOf(block, last) + 1;
+      yield block;
+    }
+    if (rows === HISTOGRAMS_PER_PAGE) continue;
+    if (!single) return;
+    at++;
+    from = undefined;
+  }
+}
+
+function timeOf(block: NativeBlock, row: number): number {
+  return Number(BigInt.asIntN(64, idsOf(block.columns[1]!.data)(row)));
+}
+
+/** Asks for the first block now: a stream begins when it is first asked. */
+function started(blocks: AsyncIterable<NativeBlock>): AsyncIterator<NativeBlock> {
+  const iterator = blocks[Symbol.asyncIterator]();
+  let first: Promise<IteratorResult<NativeBlock>> | undefined = iterator.next();
+  first.catch(() => {});
+  return {
+    next() {
+      const next = first ?? iterator.next();
+      first = undefined;
+      return next;
+    },
+    async return() {
+      await iterator.return?.();
+      return { done: true, value: undefined };
+    },
+  };
+}
+
+function orderedRows(range: PointRange, source: DataSource, columns: readonly string[]): Sql {
+  const names = columns.map((name) => identifier(name));
+  return sql`SELECT ${joinSql(names, ', ')} FROM ${rowsOf(range, source)} ORDER BY metric_id, series_id, time`;
+}
+
+async function seriesWithHistograms(range: PointRange): Promise<bigint[]> {
+  const { store, timeoutMs, signal } = range;
+  const statement = sql`SELECT DISTINCT series_id FROM ${rowsOf(range, histogramSource)}`;
+  const found: bigint[] = [];
+  for (const block of await store.select(statement, { timeoutMs, signal })) {
+    const id = idsOf(block.columns[0]!.data);
+    for (let row = 0; row < block.rows; row++) found.push(id(row));
+  }
+  return found;
+}
+
+/** The table and the condition on its rows. */
+function rowsOf(range: PointRange, source: DataSource): Sql {
+  const table = identifier(databaseOf(source, range.org), source.table);
+  // A series id says all, as it is made of all labels. The metric ids are there for the primary key.
+  const series = range.seriesIds === undefined ? sql`` : sql` AND series_id IN (${range.seriesIds})`;
+  return sql`${table} WHERE metric_id IN (${range.metricIds})${series} AND ${atLeast('time', range.start)} AND ${atMost('time', range.end)}`;
+}
