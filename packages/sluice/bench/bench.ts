@@ -6,6 +6,7 @@ const files = new Map([
   ['codec', '../../promwrite/bench/codec.ts'],
   ['decode', './decode.ts'],
   ['remote-read', './remote-read.ts'],
+  ['remote-read-peers', './remote-read-peers.ts'],
   ['ingest', './ingest.ts'],
 ]);
 

@@ -1,20 +1,18 @@
 /**
  * Remote-write ingest, side by side in one run: Sluice, Prometheus and VictoriaMetrics take the same bodies one after the other.
  *
- *   npm run bench -- ingest [--series 20000] [--labels 15] [--per-request 2000] [--scrapes 150] [--connections 4] [--settle 30] [--rounds 1]
+ *   npm run bench -- ingest [--series 20000] [--labels 15] [--per-request 2000] [--scrapes 150] [--connections 4] [--settle 30] [--rounds 1] [--only sluice] [--message v2]
  *
  * CPU seconds of the whole process (all threads), from its start-up until everything is queryable plus `settle` seconds of merges. Peers come from
  * `npm run peers`; others can be given by path: SLUICE_BENCH_PROMETHEUS, SLUICE_BENCH_VICTORIA_METRICS.
  */
 import { cpus, totalmem } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { dirname, join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { execFileSync } from 'node:child_process';
-import { existsSync, readFileSync } from 'node:fs';
-import { freePort, Hub, peerPath, Running, Scratch, until } from '../test/e2e/processes.ts';
+import { Scratch } from '../test/e2e/processes.ts';
 import { createLoad, send, type Load } from './load.ts';
 import { cpuSeconds, diskBytes, residentBytes } from './process-usage.ts';
+import { startPrometheus, startSluice, startVictoriaMetrics, type Target } from './targets.ts';
 
 const { values: options } = parseArgs({
   allowPositionals: true,
@@ -27,19 +25,9 @@ const { values: options } = parseArgs({
     settle: { type: 'string', default: '30' },
     rounds: { type: 'string', default: '1' },
     only: { type: 'string', default: '' },
+    message: { type: 'string', default: '' },
   },
 });
-
-interface Target {
-  readonly name: string;
-  readonly running: Running;
-  readonly writeUrl: string;
-  readonly data: string;
-  /** Samples it can answer with at the last scrape's time; checked after the measurement. */
-  count(load: Load): Promise<number>;
-  /** Bytes on disk per stored sample, with everything flushed. */
-  flush(): Promise<void>;
-}
 
 interface Figures {
   name: string;
@@ -54,7 +42,8 @@ interface Figures {
 
 const seriesCount = Number(options.series);
 const startMs = Date.now() - Number(options.scrapes) * 15_000 - 60_000;
-const loads = (['prometheus.WriteRequest', 'io.prometheus.write.v2.Request'] as const).map((message) =>
+const messages = (['prometheus.WriteRequest', 'io.prometheus.write.v2.Request'] as const).filter((message) => message.includes(options.message));
+const loads = messages.map((message) =>
   createLoad({
     series: seriesCount,
     labels: Number(options.labels),
@@ -121,100 +110,4 @@ async function speaksV2(target: Target, load: Load): Promise<boolean> {
     body: new Uint8Array(load.bodies[0]!),
   });
   return answer.headers.has('x-prometheus-remote-write-samples-written');
-}
-
-async function startSluice(scratch: Scratch): Promise<Target> {
-  const data = `${scratch.path}/sluice`;
-  const hub = await Hub.start(data);
-  await hub.ready();
-  return {
-    name: 'sluice',
-    running: hub,
-    writeUrl: `${hub.http}/api/v1/write`,
-    data,
-    async count(load) {
-      await until(async () => ((await hub.metric('sluice_journal_backlog_bytes')) === 0 ? true : undefined), 60_000, () => 'an empty journal');
-      const search = new URLSearchParams({ 'match[]': '{job="kubernetes-pods"}', start: String(load.lastMs / 1000), end: String(load.lastMs / 1000) });
-      const answer = (await (await fetch(`${hub.http}/api/v1/series?${search}`)).json()) as { data: unknown[] };
-      return answer.data.length;
-    },
-    async flush() {
-      await hub.end('SIGTERM');
-    },
-  };
-}
-
-async function startVictoriaMetrics(scratch: Scratch): Promise<Target | undefined> {
-  const path = process.env['SLUICE_BENCH_VICTORIA_METRICS'] ?? peerPath('victoria-metrics');
-  if (!existsSync(path)) return undefined;
-  const port = await freePort();
-  const data = `${scratch.path}/vm`;
-  const running = new Running('victoria-metrics', path, [`-storageDataPath=${data}`, `-httpListenAddr=127.0.0.1:${port}`, '-retentionPeriod=1']);
-  const url = `http://127.0.0.1:${port}`;
-  await answering(`${url}/health`, running);
-  return {
-    name: `victoria-metrics ${process.env['SLUICE_BENCH_VICTORIA_METRICS'] ?? peerVersion('victoria-metrics')}`,
-    running,
-    writeUrl: `${url}/api/v1/write`,
-    data,
-    count: (load) => countOverHttp(url, load),
-    async flush() {
-      await fetch(`${url}/internal/force_flush`);
-      await running.end('SIGINT');
-    },
-  };
-}
-
-async function startPrometheus(scratch: Scratch): Promise<Target | undefined> {
-  const path = process.env['SLUICE_BENCH_PROMETHEUS'] ?? peerPath('prometheus');
-  if (!existsSync(path)) return undefined;
-  const port = await freePort();
-  const data = `${scratch.path}/prometheus`;
-  const extra = version(path, /version (\d+)/) === '3' ? ['--web.remote-write-receiver.accepted-protobuf-messages=prometheus.WriteRequest', '--web.remote-write-receiver.accepted-protobuf-messages=io.prometheus.write.v2.Request'] : [];
-  const running = new Running('prometheus', path, [
-    `--config.file=${scratch.file('prometheus.yml', 'global: {}\n')}`,
-    `--storage.tsdb.path=${data}`,
-    `--web.listen-address=127.0.0.1:${port}`,
-    '--web.enable-remote-write-receiver',
-    '--web.enable-admin-api',
-    ...extra,
-  ]);
-  const url = `http://127.0.0.1:${port}`;
-  await answering(`${url}/-/ready`, running);
-  const target: Target = {
-    name: `prometheus ${version(path, /version (\d+\.\d+\.\d+)/)}`,
-    running,
-    writeUrl: `${url}/api/v1/write`,
-    // A snapshot holds the head as a block: what the data will take once it is compacted.
-    data: `${data}/snapshots`,
-    count: (load) => countOverHttp(url, load),
-    async flush() {
-      await fetch(`${url}/api/v1/admin/tsdb/snapshot`, { method: 'POST' });
-    },
-  };
-  return target;
-}
-
-async function countOverHttp(url: string, load: Load): Promise<number> {
-  const search = new URLSearchParams({ query: 'count({job="kubernetes-pods"})', time: String(load.lastMs / 1000) });
-  const answer = (await (await fetch(`${url}/api/v1/query?${search}`)).json()) as { data: { result: { value: [number, string] }[] } };
-  return Number(answer.data.result[0]?.value[1] ?? 0);
-}
-
-/** Version of a Debian package that `npm run peers` unpacked. */
-function peerVersion(name: string): string {
-  const file = join(dirname(peerPath('prometheus')), '../..', `${name}.version`);
-  return existsSync(file) ? readFileSync(file, 'utf8') : '';
-}
-
-function version(path: string, pattern: RegExp): string {
-  return pattern.exec(execFileSync(path, ['--version'], { encoding: 'utf8' }))?.[1] ?? '';
-}
-
-async function answering(url: string, running: Running): Promise<void> {
-  await until(
-    async () => ((await fetch(url).catch(() => undefined))?.status === 200 ? true : undefined),
-    20_000,
-    () => `${running.name} to answer:\n${running.output()}`,
-  );
 }

@@ -103,7 +103,7 @@ export interface ActiveSeries {
   begin(): void;
   /**
    * Takes familiar TimeSeries of the stage's message, from `stage.at` on, as rows of the stage, and marks them as seen: those whose form is the guess,
-   * with one sample in the usual form at an accepted time, of series for which no announcement is due. Ends before the first other one, at the
+   * with one sample in the usual form at an accepted time, without metadata or with that for which `hasMetadata`, of series for which no announcement is due. Ends before the first other one, at the
    * message's end, or when the stage is full. `stage.previous` is the chain's last form.
    */
   takeFamiliar(kind: FormKind, stage: SampleStage): void;
@@ -135,6 +135,18 @@ export interface ActiveSeries {
   announced(series: Iterable<number>): void;
   /** Number of the interned 2.0 symbol whose bytes equal [start, end), or 0 when it is not interned. */
   symbol(start: number, end: number): number;
+  /** Metric name of a 2.0 form. */
+  metricName(form: number): string;
+  /** Whether a 2.0 form came with this metadata (a type, and interned symbols) last time, and that is good for now: nothing is to be written. */
+  hasMetadata(form: number, type: number, help: number, unit: number): boolean;
+  /**
+   * Remembers metadata with a 2.0 form; the references are below the message's number of symbols, which are interned. Returns the number of what is
+   * said about the metric, shared by all forms that say it, or 0 when there is no room to remember it.
+   */
+  setMetadata(form: number, symbols: MessageSymbols, metadata: SymbolicMetadata): number;
+  /** Metadata of this number is good until then, in epoch seconds; 0 = it is to be looked at. Numbers are void when the generation has changed. */
+  setMetadataGood(number: number, untilSeconds: number): void;
+  readonly metadataGeneration: number;
 }
 
 /** 0: label fields of a 1.0 message; 1: symbol numbers of a 2.0 message. */
@@ -144,6 +156,13 @@ export type FormKind = 0 | 1;
 export interface MessageSymbols {
   /** 2 Uint32 a symbol: where it begins and ends in the memory. Replaced when the memory grows. */
   readonly ranges: Uint32Array;
+}
+
+/** Metadata of a 2.0 TimeSeries: the type's number on the wire and references of symbols. */
+export interface SymbolicMetadata {
+  readonly type: number;
+  readonly helpRef: number;
+  readonly unitRef: number;
 }
 
 export type SeriesAdded =

@@ -2,12 +2,13 @@ import { hash as digestOf, randomFillSync } from 'node:crypto';
 import { bug } from '../base/errors.ts';
 import { LabelList } from '../base/label-fields.ts';
 import type { LinearMemory } from '../base/linear-memory.ts';
-import type { ActiveSeries, FormKind, MessageSymbols, SeriesAdded } from '../base/ports.ts';
+import type { ActiveSeries, FormKind, MessageSymbols, SeriesAdded, SymbolicMetadata } from '../base/ports.ts';
 import type { SampleStage } from '../base/sample-stage.ts';
 import { Arena, MAX_ENTRY_BYTES } from './arena.ts';
 import { type ByteFunctions, byteFunctions } from './byte-functions.ts';
 import { type FamiliarFunctions, familiarFunctions } from './familiar-code.ts';
 import { HashIndex } from './hash-index.ts';
+import { MetadataTable } from './metadata-table.ts';
 import { SYMBOL_OWNER, SymbolTable } from './symbol-table.ts';
 import { WordTable } from '../base/word-table.ts';
 
@@ -15,7 +16,7 @@ import { WordTable } from '../base/word-table.ts';
  * All state is in tables of Uint32, one cache line a look-up:
  *
  *   8 words a form:   0 address of its bytes | 1 length * 2 + kind | 2 series (0 = free) | 3 form that followed it last time | 4 keyed hash
- *                     5 seen, s | 6 next form of the series | 7 unused
+ *                     5 seen, s | 6 next form of the series | 7 metadata that came with it, a record's number (2.0; 0 = none)
  *   8 words a series: 0 seen, s | 1 announcement due from, s | 2 first form (0 = free) | 3 keyed hash of the id | 4, 5 bytes 8..15 of the digest
  *                     6, 7 valid from, ms
  *
@@ -29,6 +30,7 @@ const SUCCESSOR = 3;
 const HASH = 4;
 const FORM_SEEN = 5;
 const NEXT = 6;
+const METADATA = 7;
 
 const SEEN = 0;
 const DUE = 1;
@@ -43,6 +45,8 @@ const ANNOUNCE_SECONDS = 24 * 3600;
 /** Announcements come up to this much earlier, different for each series, so that they do not all fall due in one minute. */
 const ANNOUNCE_SPREAD_SECONDS = 2 * 3600;
 const IDLE_SECONDS = 3600;
+/** Records of metadata that may exist beyond one a form, until those that are not in use are swept. */
+const SPARE_METADATA = 1024;
 
 /** What the dictionary keeps of a series. */
 export interface SeriesEntry {
@@ -78,6 +82,7 @@ export class SeriesTable implements ActiveSeries {
   readonly #key: Uint32Array = randomFillSync(new Uint32Array(6));
   readonly #arena: Arena;
   readonly #symbols: SymbolTable;
+  readonly #metadata: MetadataTable;
   readonly #list: LabelList = new LabelList();
   readonly #forms: WordTable;
   readonly #records: WordTable;
@@ -90,7 +95,8 @@ export class SeriesTable implements ActiveSeries {
   #seriesTop = 1;
   readonly #freeForms: number[] = [];
   readonly #freeSeries: number[] = [];
-  #formsRemoved = 0;
+  /** Forms that left, and metadata that forms had before: symbols may be out of use. */
+  #outOfUse = 0;
   #now = 0;
 
   constructor(options: SeriesTableOptions) {
@@ -106,6 +112,12 @@ export class SeriesTable implements ActiveSeries {
       arena: this.#arena,
       functions: this.#functions,
       key: this.#key,
+    });
+    this.#metadata = new MetadataTable({
+      memory: options.memory,
+      functions: this.#functions,
+      key: this.#key,
+      symbols: this.#symbols,
     });
     this.#forms = new WordTable(options.memory, WORDS);
     this.#records = new WordTable(options.memory, WORDS);
@@ -135,10 +147,18 @@ export class SeriesTable implements ActiveSeries {
     return this.#symbols.count;
   }
 
+  get metadataCount(): number {
+    return this.#metadata.count;
+  }
+
+  get metadataGeneration(): number {
+    return this.#metadata.generation;
+  }
+
   /** Bytes that the series take, tables and arena. */
   get bytes(): number {
     const tables = this.#ids.bytes + this.#forms.bytes + this.#records.bytes;
-    return tables + this.#formIndex.bytes + this.#seriesIndex.bytes + this.#symbols.bytes + this.#arena.bytes;
+    return tables + this.#formIndex.bytes + this.#seriesIndex.bytes + this.#symbols.bytes + this.#metadata.bytes + this.#arena.bytes;
   }
 
   begin(): void {
@@ -154,6 +174,7 @@ export class SeriesTable implements ActiveSeries {
       this.#ids.address,
       this.#now,
       this.#symbols.address,
+      this.#metadata.address,
     );
   }
 
@@ -249,6 +270,55 @@ export class SeriesTable implements ActiveSeries {
 
   symbol(start: number, end: number): number {
     return this.#symbols.find(start, end);
+  }
+
+  metricName(form: number): string {
+    const symbol = this.#nameSymbol(form);
+    const start = this.#symbols.addressOf(symbol);
+    return this.memory.bytes.toString('utf8', start, start + this.#symbols.lengthOf(symbol));
+  }
+
+  hasMetadata(form: number, type: number, help: number, unit: number): boolean {
+    const record = this.#forms.words[form * WORDS + METADATA]!;
+    return record !== 0 && this.#metadata.isGood(record, [type, help, unit], this.#now);
+  }
+
+  setMetadata(
+    form: number,
+    symbols: MessageSymbols,
+    { type, helpRef, unitRef }: SymbolicMetadata,
+  ): number {
+    let record = 0;
+    if (this.#metadata.count < this.forms + SPARE_METADATA) {
+      const help = this.#symbols.intern(symbols, helpRef);
+      const unit = this.#symbols.intern(symbols, unitRef);
+      if (help !== 0 && unit !== 0) record = this.#metadata.intern(this.#nameSymbol(form), type, help, unit);
+    }
+    const at = form * WORDS + METADATA;
+    if (record !== this.#forms.words[at] && this.#forms.words[at] !== 0) this.#outOfUse++;
+    this.#forms.words[at] = record;
+    // What was interned for no record is to be swept.
+    if (record === 0) this.#outOfUse++;
+    return record;
+  }
+
+  setMetadataGood(record: number, untilSeconds: number): void {
+    if (record !== 0) this.#metadata.setGoodUntil(record, untilSeconds);
+  }
+
+  /** The symbol of the metric name in a 2.0 form. */
+  #nameSymbol(form: number): number {
+    const { words } = this.memory;
+    const start = this.#forms.words[form * WORDS]! / 4;
+    const end = start + (this.#forms.words[form * WORDS + SIZE_AND_KIND]! >>> 1) / 4;
+    for (let word = start; word < end; word += 2) {
+      const label = words[word]!;
+      if (this.#symbols.lengthOf(label) !== NAME_LABEL.length) continue;
+      const name = this.#symbols.addressOf(label) / 4;
+      const isName = words[name] === NAME_WORDS[0] && words[name + 1] === NAME_WORDS[1];
+      if (isName && this.#symbols.lengthOf(words[word + 1]!) > 0) return words[word + 1]!;
+    }
+    return bug(`form ${form} has no metric name`);
   }
 
   labels(series: number): Uint8Array {
@@ -367,9 +437,10 @@ export class SeriesTable implements ActiveSeries {
       } else if (this.#forms.words[this.#records.words[at + FIRST_FORM]! * WORDS + NEXT] !== 0)
         this.#dropForms(series, oldest);
     }
-    if (this.#formsRemoved > 0) {
-      this.#formsRemoved = 0;
+    if (this.#outOfUse > 0) {
+      this.#outOfUse = 0;
       this.#symbols.beginMarking();
+      this.#metadata.beginMarking();
       for (let form = 2; form < this.#formTop; form++) {
         if (form % 512 === 0) yield;
         const at = form * WORDS;
@@ -377,7 +448,9 @@ export class SeriesTable implements ActiveSeries {
         const start = this.#forms.words[at]! / 4;
         const end = start + (this.#forms.words[at + SIZE_AND_KIND]! >>> 1) / 4;
         for (let word = start; word < end; word++) this.#symbols.mark(this.memory.words[word]!);
+        if (this.#forms.words[at + METADATA] !== 0) this.#metadata.mark(this.#forms.words[at + METADATA]!);
       }
+      yield* this.#metadata.sweep();
       yield* this.#symbols.sweep();
     }
     const move = {
@@ -554,7 +627,7 @@ export class SeriesTable implements ActiveSeries {
     this.#arena.free(this.#forms.words[at]!, this.#forms.words[at + SIZE_AND_KIND]! >>> 1);
     this.#forms.words[at + SERIES] = 0;
     this.#freeForms.push(form);
-    this.#formsRemoved++;
+    this.#outOfUse++;
   }
 
   #dropSeries(series: number): void {
@@ -600,6 +673,8 @@ interface Resolved {
 
 const UNDERSCORE = 95;
 const NAME_LABEL = Buffer.from('__name__');
+/** The same as words; symbols begin at whole words. */
+const NAME_WORDS = [NAME_LABEL.readUInt32LE(0), NAME_LABEL.readUInt32LE(4)] as const;
 
 function announceSeconds(idLow: number): number {
   return ANNOUNCE_SECONDS - (idLow % ANNOUNCE_SPREAD_SECONDS);

@@ -18,7 +18,7 @@ import { NO_WINDOW, writeXor } from './xor-code.ts';
  */
 
 /** What the head of a chunk says of the sample before it. */
-export const CHUNK_HEADS = { unknown: 0b00, noReset: 0b01, reset: 0b10, gauge: 0b11 } as const;
+const CHUNK_HEADS = { unknown: 0b00, noReset: 0b01, reset: 0b10, gauge: 0b11 } as const;
 export type ChunkHead = keyof typeof CHUNK_HEADS;
 
 /** Whether a histogram can go on a chunk: the same kind and layout, and no counter reset. */

@@ -90,10 +90,12 @@ async function read(request: HttpRequest, options: RemoteReadOptions, gate: Gate
     // What fails before there is anything to send gets a status of its own.
     const first = await frames.next();
     const abandon = () => {
-      finish(new SluiceError('cancelled', 'cannot finish the answer: the client went away'));
+      finish(asTimeout(new SluiceError('cancelled', 'cannot finish the answer: the client went away')));
       frames.return(undefined).catch(() => {});
     };
-    signal.addEventListener('abort', abandon, { once: true });
+    // Nobody may come to read the body then.
+    if (signal.aborted) abandon();
+    else signal.addEventListener('abort', abandon, { once: true });
     const ended = (error?: unknown) => {
       signal.removeEventListener('abort', abandon);
       finish(error);

@@ -6,7 +6,7 @@ import type { SampleStage } from '../../base/sample-stage.ts';
 import type { Batch } from '../../batch/batch.ts';
 import type { StringBuilder } from '../../batch/builder.ts';
 import type { RemoteWriteLimits } from './config.ts';
-import { type FamilyMetadata, type FamilyMetadataCache } from './family-metadata.ts';
+import { type FamilyMetadata, type FamilyMetadataCache, REPEAT_MS } from './family-metadata.ts';
 import { HistogramColumns } from './histogram-columns.ts';
 import { histogramProblem } from './histogram-rules.ts';
 import type { Histogram } from './histogram.ts';
@@ -65,6 +65,8 @@ export class Acceptance {
   #points = 0;
   #entries = 0;
   #pendingFamilies = new Map<string, FamilyMetadata>();
+  readonly #pendingMetadata = new Set<number>();
+  #metadataGeneration = 0;
 
   constructor(limits: RemoteWriteLimits) {
     this.#limits = limits;
@@ -89,6 +91,7 @@ export class Acceptance {
     this.#series = scope.series;
     this.#ids = scope.series.ids;
     scope.series.begin();
+    this.#metadataGeneration = scope.series.metadataGeneration;
     this.#stage = stage;
     stage.begin(start, end, scope.samples.min, scope.samples.max);
   }
@@ -105,6 +108,7 @@ export class Acceptance {
     this.announced.clear();
     this.families = [];
     this.#pendingFamilies.clear();
+    this.#pendingMetadata.clear();
     this.histograms = 0;
     this.exemplars = 0;
     this.limited = 0;
@@ -241,18 +245,43 @@ export class Acceptance {
     if (this.#series.touch(series) && !this.announced.has(series)) this.#announce(series);
   }
 
-  /** Takes metadata of a family; texts must be valid UTF-8. Tells whether it is written already. */
-  metadata(metadata: FamilyMetadata): boolean {
-    if (!this.#scope.metadata.isDue(metadata, this.#scope.nowMs)) return true;
+  /**
+   * Takes metadata of a family; texts must be valid UTF-8. `number` is what ActiveSeries.setMetadata returned for it, which is told until when it is
+   * good.
+   */
+  metadata(metadata: FamilyMetadata, number = 0): void {
+    const { nowMs } = this.#scope;
+    const until = this.#scope.metadata.goodUntil(metadata);
+    if (nowMs < until) {
+      this.#series.setMetadataGood(number, Math.floor(until / 1000));
+      return;
+    }
+    // Not good before it is in the journal.
+    this.#series.setMetadataGood(number, 0);
+    if (number !== 0) this.#pendingMetadata.add(number);
     const pending = this.#pendingFamilies.get(metadata.family);
-    if (pending?.type === metadata.type && pending.unit === metadata.unit && pending.help === metadata.help)
-      return false;
+    if (pending?.type === metadata.type && pending.unit === metadata.unit && pending.help === metadata.help) return;
     this.#pendingFamilies.set(metadata.family, metadata);
     this.families.push(metadata);
     const texts = [metadata.family, metadata.type, metadata.unit, metadata.help];
     for (const [index, column] of this.#metadataTexts.entries()) column.appendText(texts[index]!);
-    this.#metadataTime.appendHalves(this.#scope.nowMs % 4294967296, this.#scope.nowMs / 4294967296);
-    return false;
+    this.#metadataTime.appendHalves(nowMs % 4294967296, nowMs / 4294967296);
+  }
+
+  /** Whether this message writes metadata of this number already. */
+  writesMetadata(number: number): boolean {
+    return this.#pendingMetadata.has(number);
+  }
+
+  /** The journal has the message's rows. */
+  written(): void {
+    const { metadata, nowMs } = this.#scope;
+    const series = this.#series;
+    series.announced(this.announced);
+    metadata.written(this.families, nowMs);
+    if (series.metadataGeneration !== this.#metadataGeneration) return;
+    const until = Math.floor((nowMs + REPEAT_MS) / 1000);
+    for (const number of this.#pendingMetadata) series.setMetadataGood(number, until);
   }
 
   /** Text [start, end) of the memory for metadata; undefined when it is not valid UTF-8 or longer than the limit. */

@@ -8,7 +8,7 @@ import { familyOf, METRIC_TYPES } from './family-metadata.ts';
 import { HistogramReader } from './histogram.ts';
 import type { MessageMemory } from './message-memory.ts';
 import { NOT_INTERNED, SymbolReferences } from './message-symbols.ts';
-import { describeLabels, nameLabel } from './new-series.ts';
+import { describeLabels } from './new-series.ts';
 import { SampleReader } from './sample-reader.ts';
 import { malformed, WireReader } from './wire-reader.ts';
 
@@ -84,7 +84,6 @@ export class DecoderV2 {
     const reader = this.#reader;
     const symbols = this.#symbols;
     const { stage } = this.#message;
-    symbols.clear();
     reader.at = start;
     for (;;) {
       const at = symbols.scan(reader.at, end, this.#limits.symbolsPerRequest);
@@ -162,9 +161,7 @@ export class DecoderV2 {
 
   #isInterned(count: number): boolean {
     for (let i = 0; i < count; i++) {
-      const ref = this.#refs[i]!;
-      const number = this.#symbols.numbers[ref]! || this.#symbols.resolve(ref, this.#series);
-      if (number === NOT_INTERNED) return false;
+      if (this.#numberOf(this.#refs[i]!) === NOT_INTERNED) return false;
     }
     return true;
   }
@@ -184,7 +181,7 @@ export class DecoderV2 {
       );
     }
     this.#taken.touch(series);
-    this.#metadata(form, series);
+    this.#metadata(form);
     return series;
   }
 
@@ -217,38 +214,32 @@ export class DecoderV2 {
     }
   }
 
-  #metadata(form: number, series: number): void {
+  #metadata(form: number): void {
     const symbols = this.#symbols;
+    const [type, helpRef, unitRef] = [this.#type, this.#helpRef, this.#unitRef];
     // Senders of the old protobuf library write an empty message where nothing is known.
-    if (this.#type === 0 && symbols.isEmpty(this.#helpRef) && symbols.isEmpty(this.#unitRef)) return;
-    this.#metadataOf(form, series);
+    if (type === 0 && symbols.isEmpty(helpRef) && symbols.isEmpty(unitRef)) return;
+    if (this.#series.hasMetadata(form, type, this.#numberOf(helpRef), this.#numberOf(unitRef))) return;
+    const number = this.#series.setMetadata(form, symbols, { type, helpRef, unitRef });
+    this.#refresh();
+    symbols.forget(helpRef);
+    symbols.forget(unitRef);
+    if (this.#taken.writesMetadata(number)) return;
+    const typeName = METRIC_TYPES[type] ?? 'unknown';
+    const help = this.#taken.text(...symbols.range(helpRef));
+    const unit = this.#taken.text(...symbols.range(unitRef));
+    if (help === undefined || unit === undefined) {
+      this.#series.setMetadataGood(number, 0);
+      this.#taken.problems.drop('invalid_metadata', 1);
+    } else {
+      const family = familyOf(this.#series.metricName(form), typeName);
+      this.#taken.metadata({ family, type: typeName, unit, help }, number);
+    }
   }
 
-  #metadataOf(form: number, series: number): void {
-    const symbols = this.#symbols;
-    const cache = this.#taken.scope.metadata;
-    // With the day in it, a form's metadata is looked at again once a day.
-    let key = Math.floor(this.#taken.scope.nowMs / 86_400_000) ^ this.#type;
-    for (const part of [
-      symbols.hash(this.#helpRef, this.#memory),
-      symbols.hash(this.#unitRef, this.#memory),
-      this.#series.ids[series * 4 + 2]!,
-    ]) {
-      key = Math.imul(key ^ part, 0x9e3779b1);
-      key ^= key >>> 15;
-    }
-    key = key >>> 0 || 1;
-    if (cache.isSeen(form, key)) return;
-    const labels = this.#series.labels(series);
-    const list = new LabelList();
-    list.parse(labels, 0, labels.length);
-    const at = nameLabel(list, labels);
-    const name = Buffer.from(labels.subarray(list.valueStart(at), list.valueEnd(at))).toString();
-    const type = METRIC_TYPES[this.#type] ?? 'unknown';
-    const help = this.#taken.text(...symbols.range(this.#helpRef));
-    const unit = this.#taken.text(...symbols.range(this.#unitRef));
-    if (help === undefined || unit === undefined) this.#taken.problems.drop('invalid_metadata', 1);
-    else if (this.#taken.metadata({ family: familyOf(name, type), type, unit, help })) cache.see(form, key);
+  /** Number of the interned symbol, or NOT_INTERNED. */
+  #numberOf(ref: number): number {
+    return this.#symbols.numbers[ref]! || this.#symbols.resolve(ref, this.#series);
   }
 
   /** Samples, exemplars and histograms of [at, stop); -1: they are only counted. */

@@ -17,7 +17,7 @@ export interface FamilyMetadata {
   readonly help: string;
 }
 
-const REPEAT_MS = 24 * 3_600_000;
+export const REPEAT_MS = 24 * 3_600_000;
 
 /**
  * What was said last about metric families: a row in prometheus.metadata is written when something new is said, and again every 24 h. Bounded: beyond
@@ -25,43 +25,29 @@ const REPEAT_MS = 24 * 3_600_000;
  */
 export class FamilyMetadataCache {
   readonly #capacity: number;
-  readonly #said = new Map<string, { readonly text: string; readonly atMs: number }>();
-  /** For each 2.0 form the key of the metadata seen with it and known to be written. */
-  #seen = new Uint32Array(1024);
+  readonly #said = new Map<string, FamilyMetadata & { readonly atMs: number }>();
 
   constructor(capacity = 50_000) {
     this.#capacity = capacity;
   }
 
-  isDue(metadata: FamilyMetadata, nowMs: number): boolean {
-    const said = this.#said.get(metadata.family);
-    return said === undefined || said.text !== textOf(metadata) || nowMs - said.atMs >= REPEAT_MS;
+  /** Epoch milliseconds up to which no row is to be written, as the family's last one says the same; 0 when there is none such. */
+  goodUntil({ family, type, unit, help }: FamilyMetadata): number {
+    const said = this.#said.get(family);
+    if (said === undefined || said.type !== type || said.unit !== unit || said.help !== help) return 0;
+    return said.atMs + REPEAT_MS;
   }
 
   /** The journal has rows with these. */
   written(families: readonly FamilyMetadata[], nowMs: number): void {
     for (const metadata of families) {
       this.#said.delete(metadata.family);
-      this.#said.set(metadata.family, { text: textOf(metadata), atMs: nowMs });
+      this.#said.set(metadata.family, { ...metadata, atMs: nowMs });
     }
     for (const oldest of this.#said.keys()) {
       if (this.#said.size <= this.#capacity) break;
       this.#said.delete(oldest);
     }
-  }
-
-  /** Whether the form was last seen with metadata of this key, which was written then. */
-  isSeen(form: number, key: number): boolean {
-    return form < this.#seen.length && this.#seen[form] === key;
-  }
-
-  see(form: number, key: number): void {
-    if (form >= this.#seen.length) {
-      const grown = new Uint32Array(Math.ceil(form * 1.5));
-      grown.set(this.#seen);
-      this.#seen = grown;
-    }
-    this.#seen[form] = key;
   }
 }
 
@@ -80,7 +66,3 @@ const SUFFIXES: ReadonlyMap<string, readonly string[]> = new Map([
   ['gaugehistogram', ['_bucket', '_gcount', '_gsum']],
   ['summary', ['_count', '_sum']],
 ]);
-
-function textOf({ type, unit, help }: FamilyMetadata): string {
-  return `${type}\n${unit}\n${help}`;
-}

@@ -1,4 +1,3 @@
-import type { LinearMemory } from '../../base/linear-memory.ts';
 import type { ActiveSeries, MessageSymbols } from '../../base/ports.ts';
 import type { SampleStage } from '../../base/sample-stage.ts';
 import { WordTable } from '../../base/word-table.ts';
@@ -14,9 +13,6 @@ export class SymbolReferences implements MessageSymbols {
   readonly #ranges: WordTable;
   /** Interned number by reference; 0 = not asked yet. */
   readonly #numbers: WordTable;
-  /** Hash of the text by reference; 0 = not computed yet. */
-  #hashes: Uint32Array = new Uint32Array(1024);
-  #hashed = 0;
   readonly #scan: ScanSymbols;
 
   constructor(stage: SampleStage) {
@@ -45,12 +41,6 @@ export class SymbolReferences implements MessageSymbols {
 
   isEmpty(ref: number): boolean {
     return this.ranges[ref * 2] === this.ranges[ref * 2 + 1];
-  }
-
-  /** Forgets the symbols of the message before. */
-  clear(): void {
-    this.#hashes.fill(0, 0, this.#hashed);
-    this.#hashed = 0;
   }
 
   /**
@@ -87,24 +77,5 @@ export class SymbolReferences implements MessageSymbols {
   /** The symbol may be interned by now: ask again. */
   forget(ref: number): void {
     this.#numbers.words[ref] = 0;
-  }
-
-  /** FNV-1a of the text, never 0: tells texts apart where a mistake does no harm. */
-  hash(ref: number, memory: LinearMemory): number {
-    if (ref >= this.#hashes.length) {
-      const grown = new Uint32Array(Math.ceil(this.count * 1.5));
-      grown.set(this.#hashes);
-      this.#hashes = grown;
-    }
-    let hash = this.#hashes[ref]!;
-    if (hash === 0) {
-      hash = 0x811c9dc5;
-      const end = this.ranges[ref * 2 + 1]!;
-      for (let at = this.ranges[ref * 2]!; at < end; at++) hash = Math.imul(hash ^ memory.bytes[at]!, 0x01000193);
-      hash = hash >>> 0 || 1;
-      this.#hashes[ref] = hash;
-      this.#hashed = Math.max(this.#hashed, ref + 1);
-    }
-    return hash;
   }
 }

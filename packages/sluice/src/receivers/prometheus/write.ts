@@ -176,8 +176,7 @@ class RemoteWriteReceiver {
       if (!isSluiceError(error)) throw error;
       return this.#failed(error, how.message);
     }
-    taken.scope.series.announced(taken.announced);
-    taken.scope.metadata.written(taken.families, taken.scope.nowMs);
+    taken.written();
     for (const { source, rows } of batches) metrics.receivedRows.inc({ input: INPUT, table: source.id }, rows);
     return this.#answer(taken, how.message, org);
   }
