@@ -13,7 +13,19 @@ interface LockEntry {
 }
 
 const systems = ['aix', 'android', 'darwin', 'freebsd', 'linux', 'netbsd', 'openbsd', 'openharmony', 'sunos', 'win32'];
-const processors = ['arm', 'arm64', 'ia32', 'loong64', 'mips64el', 'ppc64', 'riscv64', 's390x', 'universal', 'wasm32', 'x64'];
+const processors = [
+  'arm',
+  'arm64',
+  'ia32',
+  'loong64',
+  'mips64el',
+  'ppc64',
+  'riscv64',
+  's390x',
+  'universal',
+  'wasm32',
+  'x64',
+];
 
 const path = new URL('../package-lock.json', import.meta.url);
 const lock = JSON.parse(readFileSync(path, 'utf8')) as { packages: Record<string, LockEntry> };
@@ -26,7 +38,11 @@ for (const entry of Object.values(lock.packages)) {
     const words = name.split(/[/-]/);
     const system = systems.find((word) => words.includes(word));
     const processor = processors.find((word) => words.includes(word));
-    const libc = words.some((word) => word.startsWith('musl')) ? 'musl' : words.some((word) => word.startsWith('gnu')) ? 'glibc' : undefined;
+    const libc = words.some((word) => word.startsWith('musl'))
+      ? 'musl'
+      : words.some((word) => word.startsWith('gnu'))
+        ? 'glibc'
+        : undefined;
     lock.packages[key] = {
       version: range.replace(/^[~^]/, ''),
       cpu: [processor ?? 'none'],

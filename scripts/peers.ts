@@ -22,7 +22,12 @@ const missing = [...packages].filter(([, files]) => files.some((file) => !exists
 if (missing.length > 0) {
   const apt = join(directory, 'apt');
   for (const folder of ['lists/partial', 'archives/partial']) mkdirSync(join(apt, folder), { recursive: true });
-  const options = [`Dir::State::lists=${apt}/lists`, `Dir::Cache=${apt}`, `Dir::Cache::archives=${apt}/archives`, 'Debug::NoLocking=1'];
+  const options = [
+    `Dir::State::lists=${apt}/lists`,
+    `Dir::Cache=${apt}`,
+    `Dir::Cache::archives=${apt}/archives`,
+    'Debug::NoLocking=1',
+  ];
   if (process.getuid?.() === 0) options.push('APT::Sandbox::User=root');
   const aptGet = (...args: string[]) =>
     execFileSync('apt-get', [...options.flatMap((option) => ['-o', option]), '-qq', ...args], {

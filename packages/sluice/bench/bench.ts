@@ -14,8 +14,13 @@ const [name, ...rest] = process.argv.slice(2);
 const chosen = name === undefined ? [...files.keys()] : [name];
 for (const one of chosen) {
   const file = files.get(one);
-  if (file === undefined) throw new Error(`there is no benchmark ${one}; expected one of ${[...files.keys()].join(', ')}`);
+  if (file === undefined)
+    throw new Error(`there is no benchmark ${one}; expected one of ${[...files.keys()].join(', ')}`);
   console.log(`\n== ${one}`);
-  const { status } = spawnSync(process.execPath, [...process.execArgv, fileURLToPath(new URL(file, import.meta.url)), ...rest], { stdio: 'inherit' });
+  const { status } = spawnSync(
+    process.execPath,
+    [...process.execArgv, fileURLToPath(new URL(file, import.meta.url)), ...rest],
+    { stdio: 'inherit' },
+  );
   if (status !== 0) process.exitCode = 1;
 }

@@ -42,7 +42,9 @@ interface Figures {
 
 const seriesCount = Number(options.series);
 const startMs = Date.now() - Number(options.scrapes) * 15_000 - 60_000;
-const messages = (['prometheus.WriteRequest', 'io.prometheus.write.v2.Request'] as const).filter((message) => message.includes(options.message));
+const messages = (['prometheus.WriteRequest', 'io.prometheus.write.v2.Request'] as const).filter((message) =>
+  message.includes(options.message),
+);
 const loads = messages.map((message) =>
   createLoad({
     series: seriesCount,
@@ -55,8 +57,12 @@ const loads = messages.map((message) =>
   }),
 );
 
-console.log(`machine: ${cpus().length} x ${cpus()[0]?.model}, ${Math.round(totalmem() / 2 ** 30)} GiB; Node ${process.version}`);
-console.log(`${seriesCount} series x ${options.labels} labels, ${options['per-request']} a request, ${loads[0]!.samples} samples`);
+console.log(
+  `machine: ${cpus().length} x ${cpus()[0]?.model}, ${Math.round(totalmem() / 2 ** 30)} GiB; Node ${process.version}`,
+);
+console.log(
+  `${seriesCount} series x ${options.labels} labels, ${options['per-request']} a request, ${loads[0]!.samples} samples`,
+);
 const results: Figures[] = [];
 for (let round = 0; round < Number(options.rounds); round++) {
   for (const load of loads) {
@@ -71,10 +77,16 @@ for (let round = 0; round < Number(options.rounds); round++) {
 console.table(results);
 const base = results.find((one) => one.name.startsWith('sluice') && one.message.endsWith('WriteRequest'));
 if (base !== undefined) {
-  for (const one of results) console.log(`sluice 1.0 / ${one.name} ${one.message}: ${(base.samplesPerCpuSecond / one.samplesPerCpuSecond).toFixed(2)}`);
+  for (const one of results)
+    console.log(
+      `sluice 1.0 / ${one.name} ${one.message}: ${(base.samplesPerCpuSecond / one.samplesPerCpuSecond).toFixed(2)}`,
+    );
 }
 
-async function measure(start: (scratch: Scratch) => Promise<Target | undefined>, load: Load): Promise<Figures | undefined> {
+async function measure(
+  start: (scratch: Scratch) => Promise<Target | undefined>,
+  load: Load,
+): Promise<Figures | undefined> {
   if (options.only !== '' && !start.name.toLowerCase().includes(options.only)) return undefined;
   using scratch = new Scratch();
   const target = await start(scratch);
@@ -87,7 +99,8 @@ async function measure(start: (scratch: Scratch) => Promise<Target | undefined>,
   const cpu = cpuSeconds(running.pid) - before;
   const memory = residentBytes(running.pid);
   const count = await target.count(load);
-  if (count !== seriesCount) throw new Error(`${target.name} answers with ${count} series at the last scrape; expected ${seriesCount}`);
+  if (count !== seriesCount)
+    throw new Error(`${target.name} answers with ${count} series at the last scrape; expected ${seriesCount}`);
   await target.flush();
   const latencies = sent.latencies.toSorted();
   return {

@@ -3,7 +3,7 @@
  * every receiver under test.
  */
 import { once } from 'node:events';
-import { Agent, request } from 'node:http';
+import { Agent, request, type IncomingMessage } from 'node:http';
 import { compressSync } from 'snappy';
 
 export interface LoadOptions {
@@ -34,7 +34,10 @@ const encoder = new TextEncoder();
 export function labelsOf(index: number, count: number): [string, string][] {
   const pod = index % 400;
   const all: [string, string][] = [
-    ['__name__', `bench_${['http_requests', 'rpc_duration', 'cache_entries', 'queue_length'][index % 4]}_${Math.floor(index / 400) % 50}_total`],
+    [
+      '__name__',
+      `bench_${['http_requests', 'rpc_duration', 'cache_entries', 'queue_length'][index % 4]}_${Math.floor(index / 400) % 50}_total`,
+    ],
     ['app', 'checkout-service'],
     ['cluster', 'production-eu-central-1'],
     ['code', String(200 + (index % 5))],
@@ -83,12 +86,12 @@ export function createLoad(options: LoadOptions): Load {
   const bodies: Buffer[] = [];
   for (let scrape = 0; scrape < options.scrapes; scrape++) {
     const time = varint(options.startMs + scrape * options.stepMs);
-    for (const { message, first, samples } of templates) {
+    for (const { body, first, samples } of templates) {
       for (const [index, at] of samples.entries()) {
-        message.writeDoubleLE(valueOf(first + index, scrape), at + 1);
-        message.set(time, at + 10);
+        body.writeDoubleLE(valueOf(first + index, scrape), at + 1);
+        body.set(time, at + 10);
       }
-      bodies.push(compressSync(message) as Buffer);
+      bodies.push(compressSync(body));
     }
   }
   return {
@@ -102,7 +105,7 @@ export function createLoad(options: LoadOptions): Load {
 
 /** A message of which only values and times change from scrape to scrape: times of this century take 6 bytes as a varint. */
 interface Template {
-  readonly message: Buffer;
+  readonly body: Buffer;
   readonly first: number;
   /** Where each Sample message begins. */
   readonly samples: readonly number[];
@@ -114,8 +117,10 @@ const sample = Buffer.from([0x09, 0, 0, 0, 0, 0, 0, 0, 0, 0x10, 0, 0, 0, 0, 0, 0
 function templateV1(first: number, end: number, labelCount: number): Template {
   const series: Buffer[] = [];
   for (let index = first; index < end; index++) {
-    const labels = labelsOf(index, labelCount).map(([name, value]) => message(1, Buffer.concat([field(1, name), field(2, value)])));
-    series.push(message(1, Buffer.concat([...labels, message(2, sample)])));
+    const labels = labelsOf(index, labelCount).map(([name, value]) =>
+      nested(1, Buffer.concat([field(1, name), field(2, value)])),
+    );
+    series.push(nested(1, Buffer.concat([...labels, nested(2, sample)])));
   }
   return template(first, [], series, 0);
 }
@@ -131,10 +136,17 @@ function templateV2(first: number, end: number, labelCount: number): Template {
   const metadata = Buffer.from([0x2a, 2, 0x08, 1]);
   const series: Buffer[] = [];
   for (let index = first; index < end; index++) {
-    const refs = Buffer.concat(labelsOf(index, labelCount).flatMap(([name, value]) => [reference(name), reference(value)]));
-    series.push(message(5, Buffer.concat([message(1, refs), message(2, sample), metadata])));
+    const refs = Buffer.concat(
+      labelsOf(index, labelCount).flatMap(([name, value]) => [reference(name), reference(value)]),
+    );
+    series.push(nested(5, Buffer.concat([nested(1, refs), nested(2, sample), metadata])));
   }
-  return template(first, [...symbols.keys()].map((text) => field(4, text)), series, metadata.length);
+  return template(
+    first,
+    [...symbols.keys()].map((text) => field(4, text)),
+    series,
+    metadata.length,
+  );
 }
 
 /** `behind`: bytes of a series that follow its sample. */
@@ -145,10 +157,10 @@ function template(first: number, head: readonly Buffer[], series: readonly Buffe
     at += one.length;
     samples.push(at - behind - sample.length);
   }
-  return { message: Buffer.concat([...head, ...series]), first, samples };
+  return { body: Buffer.concat([...head, ...series]), first, samples };
 }
 
-function message(number: number, body: Buffer): Buffer {
+function nested(number: number, body: Buffer): Buffer {
   return Buffer.concat([Buffer.from([(number << 3) | 2]), varint(body.length), body]);
 }
 
@@ -169,7 +181,11 @@ function varint(value: number): Buffer {
 }
 
 /** Sends the bodies over `connections` connections, each with one request at a time; a series stays on its connection. Retries 429 and 503. */
-export async function send(load: Load, url: string, connections: number): Promise<{ seconds: number; latencies: Float64Array; retries: number }> {
+export async function send(
+  load: Load,
+  url: string,
+  connections: number,
+): Promise<{ seconds: number; latencies: Float64Array; retries: number }> {
   const agent = new Agent({ keepAlive: true, maxSockets: connections });
   const latencies = new Float64Array(load.bodies.length);
   let retries = 0;
@@ -180,7 +196,7 @@ export async function send(load: Load, url: string, connections: number): Promis
         if ((index % load.groups) % connections !== lane) continue;
         for (;;) {
           const start = performance.now();
-          const status = await post(agent, url, load.message, body);
+          const status = await post(agent, url, load, body);
           latencies[index] = performance.now() - start;
           if (status < 300) break;
           if (status !== 429 && status !== 503) throw new Error(`${url} answered ${status}`);
@@ -194,20 +210,22 @@ export async function send(load: Load, url: string, connections: number): Promis
   return { seconds: (performance.now() - begin) / 1000, latencies, retries };
 }
 
-async function post(agent: Agent, url: string, message: Load['message'], body: Buffer): Promise<number> {
+async function post(agent: Agent, url: string, load: Load, body: Buffer): Promise<number> {
+  const { message: type } = load;
   const outgoing = request(url, {
     method: 'POST',
     agent,
     headers: {
-      'Content-Type': message === 'prometheus.WriteRequest' ? 'application/x-protobuf' : `application/x-protobuf;proto=${message}`,
+      'Content-Type':
+        type === 'prometheus.WriteRequest' ? 'application/x-protobuf' : `application/x-protobuf;proto=${type}`,
       'Content-Encoding': 'snappy',
       'Content-Length': body.length,
       'User-Agent': 'sluice-bench/1',
-      'X-Prometheus-Remote-Write-Version': message === 'prometheus.WriteRequest' ? '0.1.0' : '2.0.0',
+      'X-Prometheus-Remote-Write-Version': type === 'prometheus.WriteRequest' ? '0.1.0' : '2.0.0',
     },
   });
   outgoing.end(body);
-  const [incoming] = (await once(outgoing, 'response')) as [import('node:http').IncomingMessage];
+  const [incoming] = (await once(outgoing, 'response')) as [IncomingMessage];
   incoming.resume();
   await once(incoming, 'end');
   return incoming.statusCode ?? 0;

@@ -13,13 +13,26 @@ import { createLoad, send } from './load.ts';
 import { cpuSeconds } from './process-usage.ts';
 import { startPrometheus, startSluice } from './targets.ts';
 
-const { values: options } = parseArgs({ allowPositionals: true, options: { rounds: { type: 'string', default: '30' } } });
+const { values: options } = parseArgs({
+  allowPositionals: true,
+  options: { rounds: { type: 'string', default: '30' } },
+});
 const rounds = Number(options.rounds);
 const scrapes = 240;
 const startMs = Math.floor(Date.now() / 15_000) * 15_000 - scrapes * 15_000 - 60_000;
-const load = createLoad({ series: 1000, labels: 15, seriesPerRequest: 1000, scrapes, startMs, stepMs: 15_000, message: 'prometheus.WriteRequest' });
+const load = createLoad({
+  series: 1000,
+  labels: 15,
+  seriesPerRequest: 1000,
+  scrapes,
+  startMs,
+  stepMs: 15_000,
+  message: 'prometheus.WriteRequest',
+});
 
-console.log(`${cpus()[0]?.model ?? 'unknown processor'} x ${cpus().length}, Node ${process.version}; ${rounds} rounds, medians`);
+console.log(
+  `${cpus()[0]?.model ?? 'unknown processor'} x ${cpus().length}, Node ${process.version}; ${rounds} rounds, medians`,
+);
 const results = new Map<string, number>();
 for (const start of [startSluice, startPrometheus]) {
   using scratch = new Scratch();
@@ -45,18 +58,31 @@ for (const start of [startSluice, startPrometheus]) {
     const median = times.toSorted((a, b) => a - b)[rounds >> 1]!;
     const cpuMs = ((cpuSeconds(running.pid) - before) * 1000) / rounds;
     results.set(`${target.name.split(' ')[0]} ${form}`, median);
-    console.log(`${target.name.padEnd(20)} ${form.padEnd(9)} ${median.toFixed(1)} ms wall, ${cpuMs.toFixed(1)} ms CPU, ${bytes} bytes`);
+    console.log(
+      `${target.name.padEnd(20)} ${form.padEnd(9)} ${median.toFixed(1)} ms wall, ${cpuMs.toFixed(1)} ms CPU, ${bytes} bytes`,
+    );
   }
 }
 for (const form of ['streamed', 'samples']) {
   const [ours, theirs] = [results.get(`sluice ${form}`), results.get(`prometheus ${form}`)];
-  if (ours !== undefined && theirs !== undefined) console.log(`prometheus / sluice, ${form}: ${(theirs / ours).toFixed(2)}`);
+  if (ours !== undefined && theirs !== undefined)
+    console.log(`prometheus / sluice, ${form}: ${(theirs / ours).toFixed(2)}`);
 }
 
 /** ReadRequest { 1 Query { 1 start, 2 end, 3 matcher { 1 type, 2 name, 3 value } }, 2 accepted response type }. */
 function request(accepted: number): Uint8Array<ArrayBuffer> {
-  const matcher = Buffer.concat([Buffer.from([0x12, 3]), Buffer.from('job'), Buffer.from([0x1a, 15]), Buffer.from('kubernetes-pods')]);
-  const times = Buffer.concat([Buffer.from([0x08]), varint(load.lastMs - 3_600_000), Buffer.from([0x10]), varint(load.lastMs)]);
+  const matcher = Buffer.concat([
+    Buffer.from([0x12, 3]),
+    Buffer.from('job'),
+    Buffer.from([0x1a, 15]),
+    Buffer.from('kubernetes-pods'),
+  ]);
+  const times = Buffer.concat([
+    Buffer.from([0x08]),
+    varint(load.lastMs - 3_600_000),
+    Buffer.from([0x10]),
+    varint(load.lastMs),
+  ]);
   const query = Buffer.concat([times, Buffer.from([0x1a, matcher.length]), matcher]);
   return compressBlock(Buffer.concat([Buffer.from([0x0a, query.length]), query, Buffer.from([0x10, accepted])]));
 }
@@ -71,7 +97,11 @@ function varint(value: number): Buffer {
 async function read(url: string, body: Uint8Array<ArrayBuffer>): Promise<number> {
   const answer = await fetch(url, {
     method: 'POST',
-    headers: { 'Content-Type': 'application/x-protobuf', 'Content-Encoding': 'snappy', 'X-Prometheus-Remote-Read-Version': '0.1.0' },
+    headers: {
+      'Content-Type': 'application/x-protobuf',
+      'Content-Encoding': 'snappy',
+      'X-Prometheus-Remote-Read-Version': '0.1.0',
+    },
     body,
   });
   const bytes = (await answer.arrayBuffer()).byteLength;

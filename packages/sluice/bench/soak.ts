@@ -28,7 +28,9 @@ const { values: options } = parseArgs({
 
 if (options.kills !== undefined) {
   const report = await killRounds(Number(options.kills), ['--set', `journal.sync=${options.sync}`]);
-  console.log(`${report.rounds} kills: ${report.acknowledged} rows acknowledged, all stored once (${report.stored} stored)`);
+  console.log(
+    `${report.rounds} kills: ${report.acknowledged} rows acknowledged, all stored once (${report.stored} stored)`,
+  );
 } else {
   await mixedLoad(Number(options.minutes ?? '30'), Number(options.series));
 }
@@ -105,18 +107,25 @@ async function mixedLoad(minutes: number, seriesCount: number): Promise<void> {
   };
 
   await Promise.all([writer(0, 2), writer(1, 2), reader(), troublemaker(), observer()]);
-  await until(async () => ((await hub.metric('sluice_journal_backlog_bytes')) < 100_000 ? true : undefined), 30_000, () => 'the journal to drain');
+  await until(
+    async () => ((await hub.metric('sluice_journal_backlog_bytes')) < 100_000 ? true : undefined),
+    30_000,
+    () => 'the journal to drain',
+  );
   console.log(`${sent} samples sent, ${reads} rounds of reads`);
 
   // The first third warms up: caches fill, the engine's own pools grow.
   const settled = observations.slice(Math.floor(observations.length / 3));
   const early = settled.slice(0, Math.ceil(settled.length / 2));
   const late = settled.slice(Math.ceil(settled.length / 2));
-  const mean = (list: readonly Observation[], of: (one: Observation) => number) => list.reduce((sum, one) => sum + of(one), 0) / list.length;
+  const mean = (list: readonly Observation[], of: (one: Observation) => number) =>
+    list.reduce((sum, one) => sum + of(one), 0) / list.length;
   if (late.length > 0) {
     const memory = mean(late, (one) => one.residentMb) / mean(early, (one) => one.residentMb);
     const descriptors = mean(late, (one) => one.descriptors) - mean(early, (one) => one.descriptors);
-    console.log(`resident memory late / early: ${memory.toFixed(3)}; descriptors late - early: ${descriptors.toFixed(1)}`);
+    console.log(
+      `resident memory late / early: ${memory.toFixed(3)}; descriptors late - early: ${descriptors.toFixed(1)}`,
+    );
     assert.ok(memory < 1.1, 'memory grows');
     assert.ok(descriptors < 20, 'descriptors grow');
   }

@@ -28,8 +28,16 @@ export async function startSluice(scratch: Scratch): Promise<Target> {
     readUrl: `${hub.http}/api/v1/read`,
     data,
     async count(load) {
-      await until(async () => ((await hub.metric('sluice_journal_backlog_bytes')) === 0 ? true : undefined), 60_000, () => 'an empty journal');
-      const search = new URLSearchParams({ 'match[]': '{job="kubernetes-pods"}', start: String(load.lastMs / 1000), end: String(load.lastMs / 1000) });
+      await until(
+        async () => ((await hub.metric('sluice_journal_backlog_bytes')) === 0 ? true : undefined),
+        60_000,
+        () => 'an empty journal',
+      );
+      const search = new URLSearchParams({
+        'match[]': '{job="kubernetes-pods"}',
+        start: String(load.lastMs / 1000),
+        end: String(load.lastMs / 1000),
+      });
       const answer = (await (await fetch(`${hub.http}/api/v1/series?${search}`)).json()) as { data: unknown[] };
       return answer.data.length;
     },
@@ -44,7 +52,11 @@ export async function startVictoriaMetrics(scratch: Scratch): Promise<Target | u
   if (!existsSync(path)) return undefined;
   const port = await freePort();
   const data = `${scratch.path}/vm`;
-  const running = new Running('victoria-metrics', path, [`-storageDataPath=${data}`, `-httpListenAddr=127.0.0.1:${port}`, '-retentionPeriod=1']);
+  const running = new Running('victoria-metrics', path, [
+    `-storageDataPath=${data}`,
+    `-httpListenAddr=127.0.0.1:${port}`,
+    '-retentionPeriod=1',
+  ]);
   const url = `http://127.0.0.1:${port}`;
   await answering(`${url}/health`, running);
   return {
@@ -66,7 +78,13 @@ export async function startPrometheus(scratch: Scratch): Promise<Target | undefi
   if (!existsSync(path)) return undefined;
   const port = await freePort();
   const data = `${scratch.path}/prometheus`;
-  const extra = version(path, /version (\d+)/) === '3' ? ['--web.remote-write-receiver.accepted-protobuf-messages=prometheus.WriteRequest', '--web.remote-write-receiver.accepted-protobuf-messages=io.prometheus.write.v2.Request'] : [];
+  const extra =
+    version(path, /version (\d+)/) === '3'
+      ? [
+          '--web.remote-write-receiver.accepted-protobuf-messages=prometheus.WriteRequest',
+          '--web.remote-write-receiver.accepted-protobuf-messages=io.prometheus.write.v2.Request',
+        ]
+      : [];
   const running = new Running('prometheus', path, [
     `--config.file=${scratch.file('prometheus.yml', 'global: {}\n')}`,
     `--storage.tsdb.path=${data}`,
@@ -94,7 +112,9 @@ export async function startPrometheus(scratch: Scratch): Promise<Target | undefi
 
 async function countOverHttp(url: string, load: Load): Promise<number> {
   const search = new URLSearchParams({ query: 'count({job="kubernetes-pods"})', time: String(load.lastMs / 1000) });
-  const answer = (await (await fetch(`${url}/api/v1/query?${search}`)).json()) as { data: { result: { value: [number, string] }[] } };
+  const answer = (await (await fetch(`${url}/api/v1/query?${search}`)).json()) as {
+    data: { result: { value: [number, string] }[] };
+  };
   return Number(answer.data.result[0]?.value[1] ?? 0);
 }
 

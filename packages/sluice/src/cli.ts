@@ -38,14 +38,16 @@ process.exitCode = await main(process.argv.slice(2)).catch((error: unknown) => {
     process.stderr.write(`sluice: ${error.message}\n\n${usage}`);
     return CONFIGURATION;
   }
-  process.stderr.write(`sluice: ${isSluiceError(error) ? error.message : error instanceof Error ? error.stack : errorText(error)}\n`);
+  process.stderr.write(
+    `sluice: ${isSluiceError(error) ? error.message : error instanceof Error ? error.stack : errorText(error)}\n`,
+  );
   return isSluiceError(error) ? exitCodeOf(error.code) : BUG;
 });
 // Pools of the database and sockets of peers that never answer must not hold up an end that has been decided.
 process.exit();
 
 async function main(args: readonly string[]): Promise<number> {
-  const [command, ...rest] = args[0] === undefined || args[0].startsWith('-') ? ['serve', ...args] : args;
+  const [command = 'serve', ...rest] = args[0]?.startsWith('-') === true ? ['serve', ...args] : args;
   if (args.includes('--help') || args.includes('-h') || command === 'help') {
     process.stdout.write(usage);
     return 0;
@@ -99,7 +101,10 @@ async function verify(args: readonly string[]): Promise<number> {
   if (loaded.config === undefined) return refuse(loaded);
   const report = await verifyJournal(loaded.config.dataDir);
   process.stdout.write(`${report.segments} segments, ${report.blocks} blocks, ${report.rows} rows\n`);
-  for (const problem of report.problems) process.stdout.write(`${problem.file}${problem.offset === undefined ? '' : `:${problem.offset}`}: ${problem.message}\n`);
+  for (const problem of report.problems)
+    process.stdout.write(
+      `${problem.file}${problem.offset === undefined ? '' : `:${problem.offset}`}: ${problem.message}\n`,
+    );
   return report.problems.length === 0 ? 0 : CANNOT_START;
 }
 
@@ -128,13 +133,11 @@ async function serve(args: readonly string[]): Promise<number> {
     process.on('SIGTERM', () => stop('SIGTERM'));
     process.on('SIGINT', () => stop('SIGINT'));
     process.on('SIGHUP', () => void hub.reload());
-    const crash = (error: unknown) => {
-      // State after an unexpected error cannot be trusted; the journal makes an immediate end safe.
+    // State after an unexpected error cannot be trusted; the journal makes an immediate end safe. Unhandled rejections come here too.
+    process.on('uncaughtException', (error) => {
       log.fatal({ err: error }, 'BUG: unexpected error; please report it');
       process.exit(BUG);
-    };
-    process.on('uncaughtException', crash);
-    process.on('unhandledRejection', crash);
+    });
   });
 }
 

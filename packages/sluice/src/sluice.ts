@@ -21,7 +21,7 @@ import { createRemoteWrite } from './receivers/prometheus/write.ts';
 import { startSelfTelemetry } from './receivers/self/self-telemetry.ts';
 import { openSeries, type SeriesStore } from './series/open-series.ts';
 import { startLoader } from './storage/loader.ts';
-import { openStorage } from './storage/open.ts';
+import { openStorage, type Storage } from './storage/open.ts';
 import { retentionMs } from './storage/retention.ts';
 import type { Log } from './telemetry/log.ts';
 import { createMetrics } from './telemetry/metrics.ts';
@@ -46,7 +46,9 @@ export async function startHub(config: SluiceConfig, log: Log): Promise<Hub> {
   const started: (() => Promise<unknown> | void)[] = [];
   const stopAll = async () => {
     for (const stop of started.splice(0).toReversed()) {
-      await Promise.resolve(stop()).catch((error: unknown) => log.error({ cause: errorText(error) }, 'a part did not stop cleanly'));
+      await Promise.resolve(stop()).catch((error: unknown) =>
+        log.error({ cause: errorText(error) }, 'a part did not stop cleanly'),
+      );
     }
   };
   const { dataDir, organisations } = config;
@@ -58,23 +60,48 @@ export async function startHub(config: SluiceConfig, log: Log): Promise<Hub> {
     const series = new Map<number, SeriesStore>();
     for (const org of organisations) {
       const dir = join(dataDir, 'state', 'series');
-      series.set(org, await openSeries({ dir, org, limit: config.limits.series, memory, settleMs: config.journal['sync-interval'] + 4_000, metrics, log }));
+      series.set(
+        org,
+        await openSeries({
+          dir,
+          org,
+          limit: config.limits.series,
+          memory,
+          settleMs: config.journal['sync-interval'] + 4_000,
+          metrics,
+          log,
+        }),
+      );
     }
     // Closed after the journal: what the journal has synced by then is kept as announced.
     started.push(async () => {
       for (const store of series.values()) await store.close();
     });
 
-    const storage = openStorage({ config: config.storage, dataDir, organisations, fsync: config.journal.sync === 'always', log, metrics });
+    const storage = openStorage({
+      config: config.storage,
+      dataDir,
+      organisations,
+      fsync: config.journal.sync === 'always',
+      log,
+      metrics,
+    });
     started.push(() => storage.close());
 
     const journal = await openJournal({ dataDir, ...toJournalOptions(config.journal), metrics, log });
     started.push(() => journal.close());
-    const loader = startLoader({ journal: journal.storage, journalUuid: journal.uuid, target: storage.target, organisations, log, metrics });
+    const loader = startLoader({
+      journal: journal.storage,
+      journalUuid: journal.uuid,
+      target: storage.target,
+      organisations,
+      log,
+      metrics,
+    });
     started.push(() => loader.stop(STOP_DEADLINE_MS));
     storage.onOpen(() => {
       loader.nudge();
-      void identify(series, storage.identity, log);
+      void identify(series, storage, log);
     });
 
     const remoteWrite = createRemoteWrite({
@@ -84,7 +111,9 @@ export async function startHub(config: SluiceConfig, log: Log): Promise<Hub> {
       acceptWindow: (table) => {
         const source = findDataSource(table) ?? bug(`no data source ${table}`);
         const behindMs = retentionMs(source, config.storage.retention);
-        return behindMs === undefined ? { behindMs: Infinity, aheadMs: Infinity } : { behindMs, aheadMs: source.acceptAheadMs };
+        return behindMs === undefined
+          ? { behindMs: Infinity, aheadMs: Infinity }
+          : { behindMs, aheadMs: source.acceptAheadMs };
       },
       limits: toRemoteWriteLimits(config.limits),
       metrics,
@@ -95,9 +124,22 @@ export async function startHub(config: SluiceConfig, log: Log): Promise<Hub> {
     const readiness = (): Readiness[] => [storage.ready(), loader.state()];
 
     const { http: main, integration } = config.listen;
-    const guarded = await guardListeners({ listen: { http: main, integration }, auth: config.auth, tls: config.tls, log });
+    const guarded = await guardListeners({
+      listen: { http: main, integration },
+      auth: config.auth,
+      tls: config.tls,
+      log,
+    });
     started.push(() => guarded.close());
-    const http = await startHttp({ listeners: guarded.listeners, routes, limits: toHttpLimits(config.limits), readiness, organisations, metrics, log });
+    const http = await startHttp({
+      listeners: guarded.listeners,
+      routes,
+      limits: toHttpLimits(config.limits),
+      readiness,
+      organisations,
+      metrics,
+      log,
+    });
     started.push(() => http.stop(STOP_DEADLINE_MS));
 
     const own = organisations[0] ?? bug('no organisation');
@@ -130,9 +172,9 @@ export async function startHub(config: SluiceConfig, log: Log): Promise<Hub> {
 }
 
 /** Tells each dictionary which database its announcements go to: into another one everything is announced anew. */
-async function identify(series: ReadonlyMap<number, SeriesStore>, identity: (org: number) => Promise<string>, log: Log): Promise<void> {
+async function identify(series: ReadonlyMap<number, SeriesStore>, storage: Storage, log: Log): Promise<void> {
   try {
-    for (const [org, store] of series) await store.useStorage(await identity(org));
+    for (const [org, store] of series) await store.useStorage(await storage.identity(org));
   } catch (error) {
     log.warn({ cause: errorText(error) }, 'cannot tell which database this is; tried again when it is opened next');
   }

@@ -22,7 +22,8 @@ export const ERROR_CODES = {
   method_not_allowed: 'the route exists, but not for this method',
   unsupported_media_type: 'the content type or encoding is not one this route understands',
   too_large: 'the request is larger than its limit',
-  too_many_requests: 'a limit on rate, memory, connections or series is reached',
+  too_many_requests: 'a limit on rate or series is reached',
+  overloaded: 'running requests use all the memory they may; the same request can succeed later',
   cancelled: 'the client went away',
 } as const;
 

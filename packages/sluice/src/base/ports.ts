@@ -55,7 +55,7 @@ export interface HttpRoute {
   readonly bodyLimit?: number;
   /**
    * Bytes of memory that handling one request may take beyond its body (a decoded remote-write body, say). The server admits requests while the
-   * sum over all running ones stays within `limits.memory`, and answers 429 with Retry-After beyond.
+   * sum over all running ones stays within `limits.memory`, and answers 503 with Retry-After beyond.
    */
   readonly memory?: number;
   /** Judges the headers before any byte of the body is read; a reply ends the request. */
@@ -122,7 +122,7 @@ export interface ActiveSeries {
   touch(series: number): boolean;
   /**
    * Adds the 1.0 form [start, end), and its series when the label set is new. `labels` are canonical (sorted by name bytes, no empty values, valid
-   * UTF-8, unique names, with `__name__`), as the label fields of a 1.0 TimeSeries message, in memory of their own.
+   * UTF-8, unique names, with `__name__`), as the label fields of a 1.0 TimeSeries message; they may lie in the memory.
    */
   add(start: number, end: number, labels: Uint8Array): SeriesAdded;
   /** The same for a 2.0 form: the first `count` of `refs` number symbols of `symbols`, which are interned if the series is accepted. */
@@ -156,6 +156,8 @@ export type FormKind = 0 | 1;
 export interface MessageSymbols {
   /** 2 Uint32 a symbol: where it begins and ends in the memory. Replaced when the memory grows. */
   readonly ranges: Uint32Array;
+  /** Interned number of each; 0 or 0xffffffff = not known. What is interned gets its number here. Replaced when the memory grows. */
+  readonly numbers?: Uint32Array;
 }
 
 /** Metadata of a 2.0 TimeSeries: the type's number on the wire and references of symbols. */

@@ -74,7 +74,7 @@ export function exposureProblem(
 export const httpLimitsSchema = z.strictObject({
   memory: bytesSchema
     .prefault('256MiB')
-    .meta({ description: 'Memory that running requests may take together; beyond it they wait briefly, then get 429' }),
+    .meta({ description: 'Memory that running requests may take together; beyond it they wait briefly, then get 503' }),
   connections: z
     .int()
     .min(1)

@@ -4,9 +4,9 @@ import { SluiceError, isSluiceError } from '../base/errors.ts';
 import type { BodyPool } from './body-pool.ts';
 import type { HttpLimits } from './config.ts';
 import type { Connection } from './connections.ts';
-import { memoryRefused, type MemoryBudget } from './memory-budget.ts';
+import { memoryRefused, type MemoryBudget, type Share } from './memory-budget.ts';
 import { OpenRequest } from './open-request.ts';
-import { readBody } from './read-body.ts';
+import { readBody, type BodyMemory, type BodyOutcome } from './read-body.ts';
 import type { RefusedReason } from './refused.ts';
 import { sendReply } from './send-reply.ts';
 import { internalErrorReply, replyOfError, textReply } from './status.ts';
@@ -54,7 +54,7 @@ const DEFAULT_BODY_LIMIT = 1 << 20;
 
 /**
  * Handles one request from its headers to the end of its reply. The order of the rules: route and method, credentials, the route's own check,
- * organisation, length, memory, body, handler. Nothing of the body is read before memory is granted for it.
+ * organisation, length, body, memory, handler. Memory for the body is granted as it arrives, for the handler's work once all of it is there.
  */
 export async function runExchange(context: ExchangeContext, incoming: Incoming): Promise<void> {
   const exchange = new Exchange(context, incoming);
@@ -74,7 +74,7 @@ class Exchange {
   readonly #length: number | undefined;
   #bodyState: 'no' | 'coming' | 'held';
   #gone = false;
-  #granted = 0;
+  readonly #granted: Record<Share, number> = { body: 0, read: 0, write: 0 };
 
   constructor(context: ExchangeContext, incoming: Incoming) {
     this.#context = context;
@@ -116,7 +116,7 @@ class Exchange {
   end(): void {
     const { connection } = this.#incoming;
     this.#context.running.delete(this.#open);
-    this.#context.budget.give(this.#granted);
+    for (const share of ['body', 'read', 'write'] as const) this.#context.budget.give(this.#granted[share], share);
     connection.leave();
   }
 
@@ -196,54 +196,74 @@ class Exchange {
     return this.#refused('body_size', new SluiceError('too_large', message));
   }
 
-  /** Memory, body, handler. Undefined when the client went away. */
+  /** Body, memory, handler. Undefined when the client went away. */
   async #withBody(route: ServerRoute): Promise<HttpReply | undefined> {
-    const { budget } = this.#context;
-    const limit = route.bodyLimit ?? DEFAULT_BODY_LIMIT;
-    const memory = route.memory ?? 0;
-    const charge = budget.charge(memory + (this.#hasBody ? (this.#length ?? limit) : 0));
-    if (!budget.tryTake(charge) && !(await budget.take(charge, this.#open.signal))) {
-      return this.#gone ? undefined : this.#refused('memory', memoryRefused());
+    const received = this.#hasBody ? await this.#receive(route) : undefined;
+    if (received !== undefined && received.kind !== 'complete') return this.#notReceived(received, route);
+    try {
+      if (received !== undefined) this.#open.body = received.body;
+      const share = route.scope === 'write' ? 'write' : 'read';
+      const charge = this.#context.budget.charge(route.memory ?? 0, share);
+      if (!this.#tryReach(charge, share) && !(await this.#reach(charge, share))) {
+        return this.#gone ? undefined : this.#refused('memory', memoryRefused());
+      }
+      return await route.handle(this.#open);
+    } finally {
+      received?.release();
     }
-    this.#granted = charge;
-    if (!this.#hasBody) return route.handle(this.#open);
+  }
 
+  async #receive(route: ServerRoute): Promise<BodyOutcome> {
     const { request, response, connection } = this.#incoming;
     if (this.#bodyState === 'held') {
       response.writeContinue();
       this.#bodyState = 'coming';
     }
-    const { pool, limits } = this.#context;
-    const length = this.#length;
-    const outcome = await readBody({ request, connection, length, limit, timeoutMs: limits.bodyTimeoutMs, pool });
+    const { pool, limits, budget } = this.#context;
+    const limit = route.bodyLimit ?? DEFAULT_BODY_LIMIT;
+    const memory: BodyMemory = {
+      tryReach: (bytes) => this.#tryReach(budget.charge(bytes, 'body'), 'body'),
+      reach: (bytes) => this.#reach(budget.charge(bytes, 'body'), 'body'),
+      isShort: () => budget.isShort,
+    };
+    const timeoutMs = limits.bodyTimeoutMs;
+    const outcome = await readBody({ request, connection, length: this.#length, limit, timeoutMs, pool, memory });
+    if (outcome.kind === 'complete') this.#bodyState = 'no';
+    return outcome;
+  }
+
+  #notReceived(outcome: Exclude<BodyOutcome, { kind: 'complete' }>, route: ServerRoute): HttpReply | undefined {
     switch (outcome.kind) {
       case 'gone':
         this.#gone = true;
         this.#context.refuse('gone');
         return undefined;
       case 'too_large':
-        return this.#overLimit(limit, 'more');
-      case 'slow':
+        return this.#overLimit(route.bodyLimit ?? DEFAULT_BODY_LIMIT, 'more');
+      case 'no_memory':
+        return this.#refused('memory', memoryRefused());
+      case 'slow': {
         this.#context.refuse('slow_body');
-        return textReply(408, `expected the body within ${limits.bodyTimeoutMs} ms or at 16 KiB/s; it came too slowly`);
-      case 'complete':
-        break;
-    }
-    this.#bodyState = 'no';
-    this.#open.body = outcome.body;
-    if (length === undefined) this.#shrink(budget.charge(memory + outcome.body.length));
-    try {
-      return await route.handle(this.#open);
-    } finally {
-      outcome.release();
+        const { bodyTimeoutMs } = this.#context.limits;
+        return textReply(408, `expected the body within ${bodyTimeoutMs} ms or at 16 KiB/s; it came too slowly`);
+      }
     }
   }
 
-  /** A chunked body was charged as the largest possible one until its length was known. */
-  #shrink(charge: number): void {
-    if (charge >= this.#granted) return;
-    this.#context.budget.give(this.#granted - charge);
-    this.#granted = charge;
+  /** Takes what is missing to `bytes` in all, at once or not. */
+  #tryReach(bytes: number, share: Share): boolean {
+    const more = Math.max(0, bytes - this.#granted[share]);
+    if (!this.#context.budget.tryTake(more, share)) return false;
+    this.#granted[share] += more;
+    return true;
+  }
+
+  /** Likewise, with a short wait. */
+  async #reach(bytes: number, share: Share): Promise<boolean> {
+    const more = Math.max(0, bytes - this.#granted[share]);
+    if (!(await this.#context.budget.take(more, share, this.#open.signal))) return false;
+    this.#granted[share] += more;
+    return true;
   }
 
   async #send(reply: HttpReply): Promise<void> {

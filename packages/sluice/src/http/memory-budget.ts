@@ -1,5 +1,14 @@
 import { SluiceError } from '../base/errors.ts';
 
+/** What memory is asked for: a body that is being received, the answer to a reader, or work on data that came in whole. */
+export type Share = 'body' | 'read' | 'write';
+
+/**
+ * The part of the limit that each may take at most. Clients that send or read slowly hold what they have for a long time; together these two leave a
+ * quarter, so that a write that is here whole is never kept out by them.
+ */
+const PARTS: Readonly<Record<Share, number>> = { body: 1 / 4, read: 1 / 2, write: 1 };
+
 export interface MemoryBudgetOptions {
   /** Bytes that may be granted at one time. */
   readonly limit: number;
@@ -12,13 +21,14 @@ export interface MemoryBudgetOptions {
 }
 
 interface Waiter {
+  readonly share: Share;
   readonly bytes: number;
   readonly grant: (granted: boolean) => void;
 }
 
 /**
  * Shares a fixed amount of memory among running requests, first come first served. What does not fit waits briefly in a bounded queue and is then
- * refused, so that a sender that is too fast hears it (429) and the hub's memory stays where it is.
+ * refused, so that a sender that is too fast hears it (503) and the hub's memory stays where it is.
  */
 export class MemoryBudget {
   readonly #limit: number;
@@ -26,6 +36,7 @@ export class MemoryBudget {
   readonly #waitMs: number;
   readonly #onChange: (granted: number) => void;
   readonly #queue = new Set<Waiter>();
+  readonly #shares: Record<Share, number> = { body: 0, read: 0, write: 0 };
   #granted = 0;
 
   constructor(options: MemoryBudgetOptions) {
@@ -39,26 +50,32 @@ export class MemoryBudget {
     return this.#granted;
   }
 
-  /** What a request of this size is charged: one larger than the whole limit runs alone. */
-  charge(bytes: number): number {
-    return Math.min(bytes, this.#limit);
+  /** True while something waits: who holds memory without using it should give it back. */
+  get isShort(): boolean {
+    return this.#queue.size > 0;
   }
 
-  /** Grants at once, or not. `bytes` is a `charge`. */
-  tryTake(bytes: number): boolean {
-    if (bytes > 0 && (this.#queue.size > 0 || this.#granted + bytes > this.#limit)) return false;
-    this.#change(bytes);
+  /** What a request of this size is charged: one larger than its whole share has it alone. */
+  charge(bytes: number, share: Share): number {
+    return Math.min(bytes, this.#most(share));
+  }
+
+  /** Grants at once, or not. `bytes`, with what the same request already has of the share, is a `charge`. */
+  tryTake(bytes: number, share: Share): boolean {
+    if (bytes > 0 && (this.#isAwaited(share) || !this.#fits(bytes, share))) return false;
+    this.#change(bytes, share);
     return true;
   }
 
   /** Waits its turn; false when there was none in time, the queue is full or the signal aborts. */
-  take(bytes: number, signal: AbortSignal): Promise<boolean> {
+  take(bytes: number, share: Share, signal: AbortSignal): Promise<boolean> {
     if (this.#queue.size >= this.#maxWaiting || signal.aborted) return Promise.resolve(false);
     const { promise, resolve } = Promise.withResolvers<boolean>();
     const giveUp = () => waiter.grant(false);
     const timer = setTimeout(giveUp, this.#waitMs);
     signal.addEventListener('abort', giveUp);
     const waiter: Waiter = {
+      share,
       bytes,
       grant: (granted) => {
         clearTimeout(timer);
@@ -74,34 +91,54 @@ export class MemoryBudget {
   }
 
   /** Returns what was granted, or a part of it. */
-  give(bytes: number): void {
-    this.#change(-bytes);
+  give(bytes: number, share: Share): void {
+    this.#change(-bytes, share);
     this.#serve();
   }
 
+  #most(share: Share): number {
+    return Math.floor(this.#limit * PARTS[share]);
+  }
+
+  #fits(bytes: number, share: Share): boolean {
+    return this.#granted + bytes <= this.#limit && this.#shares[share] + bytes <= this.#most(share);
+  }
+
+  /** Nobody overtakes those who wait for the same. */
+  #isAwaited(share: Share): boolean {
+    for (const waiter of this.#queue) if (waiter.share === share) return true;
+    return false;
+  }
+
   #serve(): void {
+    // A share that is used up holds up its own waiters only.
+    const held = new Set<Share>();
     for (const waiter of this.#queue) {
-      if (this.#granted + waiter.bytes > this.#limit) return;
-      this.#change(waiter.bytes);
-      waiter.grant(true);
+      if (held.has(waiter.share)) continue;
+      if (this.#fits(waiter.bytes, waiter.share)) {
+        this.#change(waiter.bytes, waiter.share);
+        waiter.grant(true);
+      } else {
+        held.add(waiter.share);
+      }
     }
   }
 
-  #change(by: number): void {
+  #change(by: number, share: Share): void {
     if (by === 0) return;
+    this.#shares[share] += by;
     this.#granted += by;
     this.#onChange(this.#granted);
   }
 }
 
-/** What a request that found no memory is told. The wait differs, so that many senders do not come back at one time. */
+/**
+ * What a request that found no memory is told: 503 and not 429, as a stock Prometheus throws away what was answered with 429. The wait differs, so
+ * that many senders do not come back at one time.
+ */
 export function memoryRefused(): SluiceError {
   const retryAfterMs = 1000 + Math.floor(Math.random() * 4) * 1000;
-  return new SluiceError(
-    'too_many_requests',
-    'cannot take the request now: running requests use all of limits.memory',
-    {
-      retryAfterMs,
-    },
-  );
+  return new SluiceError('overloaded', 'cannot take the request now: running requests use all of limits.memory', {
+    retryAfterMs,
+  });
 }

@@ -4,6 +4,8 @@ import type { Connection } from './connections.ts';
 
 /** Bytes per second below which a body that takes longer than its timeout is given up. */
 const LEAST_RATE = 16 * 1024;
+/** How long a body may pause before its memory goes to others who wait for it. */
+const PATIENCE_MS = 400;
 
 export type BodyOutcome =
   /** `release` once nothing reads the body any more. */
@@ -12,6 +14,8 @@ export type BodyOutcome =
   | { readonly kind: 'too_large' }
   /** It came too slowly; the rest is unread. */
   | { readonly kind: 'slow' }
+  /** There was no memory for it; the rest is unread. */
+  | { readonly kind: 'no_memory' }
   /** The client went away in the middle. */
   | { readonly kind: 'gone' };
 
@@ -23,25 +27,45 @@ export interface ReadBodyOptions {
   readonly limit: number;
   readonly timeoutMs: number;
   readonly pool: BodyPool;
+  readonly memory: BodyMemory;
 }
+
+/** Memory for one body, granted as its bytes arrive: a length that is only declared costs nobody anything. */
+export interface BodyMemory {
+  /** Asks for `bytes` in all; false: not at once. */
+  readonly tryReach: (bytes: number) => boolean;
+  /** Likewise, with a short wait; false: there is none. */
+  readonly reach: (bytes: number) => Promise<boolean>;
+  /** Others wait for what this body holds. */
+  readonly isShort: () => boolean;
+}
+
+/** Memory is asked for in steps of this many bytes. */
+const STEP = 1 << 18;
 
 const EMPTY: Buffer = Buffer.alloc(0);
 
 /**
  * Reads a body into one buffer. With a Content-Length that is a buffer of the right size, or the socket's own when everything came at once;
  * a chunked body is copied into buffers that double, so that many small chunks cost no more than a few large ones.
- * Memory is only taken once bytes arrive.
+ * Memory is only taken once bytes arrive; while there is none the client is not read from.
  */
 export function readBody(options: ReadBodyOptions): Promise<BodyOutcome> {
-  const { request, connection, length, limit, timeoutMs, pool } = options;
+  const { request, connection, length, limit, timeoutMs, pool, memory } = options;
   const { promise, resolve } = Promise.withResolvers<BodyOutcome>();
   const startedAt = performance.now();
   let target = EMPTY;
   let pooled: Buffer | undefined;
   let received = 0;
   let single: Buffer | undefined;
+  let granted = 0;
+  let isSettled = false;
+  let lookedAt = startedAt;
+  let receivedThen = 0;
 
   const settle = (outcome: BodyOutcome) => {
+    if (isSettled) return;
+    isSettled = true;
     connection.watch = undefined;
     request.removeListener('data', onData);
     request.removeListener('end', onEnd);
@@ -62,6 +86,23 @@ export function readBody(options: ReadBodyOptions): Promise<BodyOutcome> {
   const onData = (chunk: Buffer) => {
     const end = received + chunk.length;
     if (end > limit) return settle({ kind: 'too_large' });
+    if (end <= granted) return accept(chunk);
+    const wanted = Math.min(length ?? limit, Math.ceil(end / STEP) * STEP);
+    if (memory.tryReach(wanted)) {
+      granted = wanted;
+      return accept(chunk);
+    }
+    request.pause();
+    void memory.reach(wanted).then((isGranted) => {
+      if (isSettled) return;
+      if (!isGranted) return settle({ kind: 'no_memory' });
+      granted = wanted;
+      accept(chunk);
+      request.resume();
+    });
+  };
+  const accept = (chunk: Buffer) => {
+    const end = received + chunk.length;
     if (length === chunk.length) {
       single = chunk;
     } else {
@@ -83,6 +124,12 @@ export function readBody(options: ReadBodyOptions): Promise<BodyOutcome> {
   connection.watch = (now) => {
     const elapsed = now - startedAt;
     if (elapsed >= timeoutMs && received < (elapsed / 1000) * LEAST_RATE) settle({ kind: 'slow' });
+    if (now - lookedAt < PATIENCE_MS) return;
+    // What came fast and stopped would hold its memory for as long as its average lasts.
+    const isSlow = received - receivedThen < ((now - lookedAt) / 1000) * LEAST_RATE;
+    if (isSlow && granted > 0 && !request.isPaused() && memory.isShort()) settle({ kind: 'no_memory' });
+    lookedAt = now;
+    receivedThen = received;
   };
   request.on('data', onData);
   request.on('end', onEnd);

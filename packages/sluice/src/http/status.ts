@@ -24,6 +24,7 @@ const STATUS: Readonly<Record<ErrorCode, number>> = {
   unsupported_media_type: 415,
   too_large: 413,
   too_many_requests: 429,
+  overloaded: 503,
   cancelled: 499,
 };
 

@@ -84,6 +84,7 @@ export class SeriesTable implements ActiveSeries {
   readonly #symbols: SymbolTable;
   readonly #metadata: MetadataTable;
   readonly #list: LabelList = new LabelList();
+  #numbers: Uint32Array = new Uint32Array(128);
   readonly #forms: WordTable;
   readonly #records: WordTable;
   readonly #ids: WordTable;
@@ -252,7 +253,8 @@ export class SeriesTable implements ActiveSeries {
     const resolved = this.#resolve(labels);
     if (resolved.kind === 'refused') return resolved;
     let form = 0;
-    const numbers = new Uint32Array(count);
+    if (count > this.#numbers.length) this.#numbers = new Uint32Array(count);
+    const numbers = this.#numbers;
     let complete = true;
     for (let i = 0; i < count; i++) {
       numbers[i] = this.#symbols.intern(symbols, refs[i]!);
@@ -261,7 +263,8 @@ export class SeriesTable implements ActiveSeries {
     if (complete) {
       form = this.#newForm(1, resolved.series, count * 4);
       if (form !== 0) {
-        this.memory.words.set(numbers, this.#forms.words[form * WORDS]! / 4);
+        const at = this.#forms.words[form * WORDS]! / 4;
+        for (let i = 0; i < count; i++) this.memory.words[at + i] = numbers[i]!;
         this.#index(form);
       }
     }
@@ -470,15 +473,6 @@ export class SeriesTable implements ActiveSeries {
   }
 
   #resolve(labels: Uint8Array): Resolved | { readonly kind: 'refused'; readonly reason: 'limit' | 'collision' } {
-    const list = this.#list;
-    list.parse(labels, 0, labels.length);
-    let name: Uint8Array = labels.subarray(0, 0);
-    for (let i = 0; i < list.count; i++) {
-      const start = list.nameStart(i);
-      if (labels[start] === UNDERSCORE && NAME_LABEL.equals(labels.subarray(start, list.nameEnd(i)))) {
-        name = labels.subarray(list.valueStart(i), list.valueEnd(i));
-      }
-    }
     const whole = wordsOf(this.#digest(labels));
     const series = this.#lookUp(whole[0]!, whole[1]!);
     if (series !== 0) {
@@ -488,7 +482,7 @@ export class SeriesTable implements ActiveSeries {
       return { kind: 'known', series };
     }
     if (this.active >= this.#limit) return { kind: 'refused', reason: 'limit' };
-    const [metricLow, metricHigh] = this.#metricId(name);
+    const [metricLow, metricHigh] = this.#metricId(metricName(labels));
     const number = this.#newSeries([metricLow, metricHigh, whole[0]!, whole[1]!], [whole[2]!, whole[3]!]);
     if (number === 0) return { kind: 'refused', reason: 'limit' };
     this.#setValidFrom(number, this.#clock());
@@ -497,11 +491,11 @@ export class SeriesTable implements ActiveSeries {
   }
 
   #metricId(name: Uint8Array): readonly [low: number, high: number] {
-    const key = Buffer.from(name).toString('latin1');
+    const key = Buffer.from(name.buffer, name.byteOffset, name.length).toString('latin1');
     let id = this.#metricIds.get(key);
     if (id === undefined) {
       const [low, high] = wordsOf(this.#digest(name));
-      id = [low!, high!];
+      id = [low, high];
       if (this.#metricIds.size === REMEMBERED_METRICS) this.#metricIds.clear();
       this.#metricIds.set(key, id);
     }
@@ -671,7 +665,6 @@ interface Resolved {
   readonly series: number;
 }
 
-const UNDERSCORE = 95;
 const NAME_LABEL = Buffer.from('__name__');
 /** The same as words; symbols begin at whole words. */
 const NAME_WORDS = [NAME_LABEL.readUInt32LE(0), NAME_LABEL.readUInt32LE(4)] as const;
@@ -684,7 +677,29 @@ function sha256(bytes: Uint8Array): Uint8Array {
   return digestOf('sha256', bytes, 'buffer');
 }
 
-function wordsOf(digest: Uint8Array): readonly number[] {
-  const view = new DataView(digest.buffer, digest.byteOffset, digest.byteLength);
-  return [0, 4, 8, 12].map((at) => view.getUint32(at, true));
+function wordsOf(digest: Uint8Array): readonly [number, number, number, number] {
+  const word = (at: number): number =>
+    (digest[at]! | (digest[at + 1]! << 8) | (digest[at + 2]! << 16) | (digest[at + 3]! << 24)) >>> 0;
+  return [word(0), word(4), word(8), word(12)];
+}
+
+/** The value of `__name__` in canonical label fields. */
+function metricName(fields: Uint8Array): Uint8Array {
+  for (let at = 0; at < fields.length;) {
+    const [bodyLength, body] = varint(fields, at + 1);
+    const [nameLength, name] = varint(fields, body + 1);
+    const [valueLength, value] = varint(fields, name + nameLength + 1);
+    if (nameLength === NAME_LABEL.length && NAME_LABEL.every((byte, i) => fields[name + i] === byte)) {
+      return fields.subarray(value, value + valueLength);
+    }
+    at = body + bodyLength;
+  }
+  return fields.subarray(0, 0);
+}
+
+function varint(bytes: Uint8Array, at: number): readonly [value: number, end: number] {
+  let value = 0;
+  let end = at;
+  while (bytes[end]! > 127) value |= (bytes[end]! & 127) << (7 * (end++ - at));
+  return [value | (bytes[end]! << (7 * (end - at))), end + 1];
 }

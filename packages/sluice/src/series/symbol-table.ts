@@ -20,6 +20,7 @@ const HASH = 2;
 export const SYMBOL_OWNER = 0x80000000;
 
 const FREE = 0xffffffff;
+const NOT_INTERNED = 0xffffffff;
 
 export class SymbolTable {
   readonly #memory: LinearMemory;
@@ -77,6 +78,14 @@ export class SymbolTable {
 
   /** Interns symbol `ref` of a message; 0 when memory is exhausted. */
   intern(symbols: MessageSymbols, ref: number): number {
+    const known = symbols.numbers?.[ref] ?? 0;
+    const symbol = known === 0 || known === NOT_INTERNED ? this.#intern(symbols, ref) : known;
+    if (this.#marking) this.#marks[symbol] = 1;
+    if (symbols.numbers !== undefined && symbol !== 0) symbols.numbers[ref] = symbol;
+    return symbol;
+  }
+
+  #intern(symbols: MessageSymbols, ref: number): number {
     const start = symbols.ranges[ref * 2]!;
     const end = symbols.ranges[ref * 2 + 1]!;
     let symbol = this.find(start, end);
@@ -97,7 +106,6 @@ export class SymbolTable {
       this.#table.words[at + HASH] = this.#hash(address, end - start);
       this.#index.insert(symbol);
     }
-    if (this.#marking) this.#marks[symbol] = 1;
     return symbol;
   }
 

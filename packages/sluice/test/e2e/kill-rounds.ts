@@ -24,14 +24,14 @@ export async function killRounds(rounds: number, args: readonly string[] = []): 
   const dataDir = `${scratch.path}/hub`;
   // Recent enough for the accept window, and a millisecond a number: the time of a row is its number.
   const base = Date.now() - 6 * 3_600_000;
-  const next = new Array<number>(lanes).fill(0);
+  const next = Array.from({ length: lanes }, () => 0);
   const acknowledged = Array.from({ length: lanes }, () => new Set<number>());
 
   for (let round = 0; round < rounds; round++) {
     await using hub = await Hub.start(dataDir, { args });
-    let killed = false;
+    const life = { killed: false };
     const writers = next.map(async (_, lane) => {
-      while (!killed) {
+      while (!life.killed) {
         const first = next[lane]!;
         next[lane] = first + rowsPerRequest;
         try {
@@ -41,22 +41,27 @@ export async function killRounds(rounds: number, args: readonly string[] = []): 
             body: body(lane, first, base),
           });
           if (answer.status === 204) for (let i = 0; i < rowsPerRequest; i++) acknowledged[lane]!.add(first + i);
-          else if (answer.status !== 503) assert.fail(`a write was answered with ${answer.status}: ${await answer.text()}`);
+          else if (answer.status !== 503)
+            assert.fail(`a write was answered with ${answer.status}: ${await answer.text()}`);
         } catch (error) {
           // The connection broke because the hub was killed: whether these rows arrived is not known, and they are not sent again.
-          if (error instanceof assert.AssertionError || !killed) throw error;
+          if (error instanceof assert.AssertionError || !life.killed) throw error;
         }
       }
     });
     await sleep(50 + Math.random() * 1500);
-    killed = true;
+    life.killed = true;
     await hub.end('SIGKILL');
     await Promise.all(writers);
   }
 
   await using hub = await Hub.start(dataDir, { args });
   await hub.ready();
-  await until(async () => ((await hub.metric('sluice_journal_backlog_bytes')) === 0 ? true : undefined), 60_000, () => `the journal to drain:\n${hub.output()}`);
+  await until(
+    async () => ((await hub.metric('sluice_journal_backlog_bytes')) === 0 ? true : undefined),
+    60_000,
+    () => `the journal to drain:\n${hub.output()}`,
+  );
   assert.equal(await hub.end('SIGTERM'), 0, hub.output());
 
   const store = await openChdb({ path: `${dataDir}/chdb`, maxMemory: 500e6 });
@@ -74,7 +79,8 @@ export async function killRounds(rounds: number, args: readonly string[] = []): 
           seen.add(Number(number));
         }
       }
-      for (const number of numbers) assert.ok(seen.has(number), `acknowledged row ${number} of lane ${lane} is missing`);
+      for (const number of numbers)
+        assert.ok(seen.has(number), `acknowledged row ${number} of lane ${lane} is missing`);
       stored += seen.size;
       sum += numbers.size;
     }

@@ -100,7 +100,16 @@ export class Hub extends Running {
     const hub = new Hub(
       'sluice',
       process.execPath,
-      [command, 'serve', '--data-dir', dataDir, ...listen, '--set', 'listen.integration=127.0.0.1:0', ...(options.args ?? [])],
+      [
+        command,
+        'serve',
+        '--data-dir',
+        dataDir,
+        ...listen,
+        '--set',
+        'listen.integration=127.0.0.1:0',
+        ...(options.args ?? []),
+      ],
       { ...process.env, ...options.env },
     );
     const addresses = await until(
@@ -137,7 +146,8 @@ export class Hub extends Running {
     const text = await (await fetch(`${this.http}/metrics`)).text();
     let sum = 0;
     for (const line of text.split('\n')) {
-      if (line.startsWith(`${name} `) || line.startsWith(`${name}{`)) sum += Number(line.slice(line.lastIndexOf(' ') + 1));
+      if (line.startsWith(`${name} `) || line.startsWith(`${name}{`))
+        sum += Number(line.slice(line.lastIndexOf(' ') + 1));
     }
     return sum;
   }
@@ -158,7 +168,12 @@ export class Prometheus extends Running {
     this.url = `http://127.0.0.1:${port}`;
   }
 
-  static async start(scratch: Scratch, name: string, config: (self: string) => string, extra: readonly string[] = []): Promise<Prometheus> {
+  static async start(
+    scratch: Scratch,
+    name: string,
+    config: (self: string) => string,
+    extra: readonly string[] = [],
+  ): Promise<Prometheus> {
     const port = await freePort();
     const file = scratch.file(`${name}.yml`, config(`127.0.0.1:${port}`));
     const prometheus = new Prometheus(port, file, join(scratch.path, name), extra);
@@ -193,7 +208,11 @@ export async function apiData(url: string, query: Record<string, string | readon
 }
 
 /** Polls until `probe` gives something. */
-export async function until<T>(probe: () => T | undefined | Promise<T | undefined>, timeoutMs: number, what: () => string): Promise<T> {
+export async function until<T>(
+  probe: () => T | undefined | Promise<T | undefined>,
+  timeoutMs: number,
+  what: () => string,
+): Promise<T> {
   const end = performance.now() + timeoutMs;
   for (;;) {
     const result = await probe();

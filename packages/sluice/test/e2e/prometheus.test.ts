@@ -4,7 +4,10 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { apiData, freePort, Hub, needs, peerPath, Prometheus, Running, Scratch, until } from './processes.ts';
 
 interface RangeResult {
-  readonly result: readonly { readonly metric: Record<string, string>; readonly values: readonly (readonly [number, string])[] }[];
+  readonly result: readonly {
+    readonly metric: Record<string, string>;
+    readonly values: readonly (readonly [number, string])[];
+  }[];
 }
 
 const queries = [
@@ -144,12 +147,17 @@ async function sameCatalogue(writer: Prometheus, hub: Hub, start: string): Promi
   );
   for (const label of ['__name__', 'job', 'instance', 'handler', 'le', 'mode']) {
     const path = `/api/v1/label/${label}/values`;
-    await same(path, () => writer.get(path, window), () => own(path, ours));
+    await same(
+      path,
+      () => writer.get(path, window),
+      () => own(path, ours),
+    );
   }
   const matching = { ...window, 'match[]': ['up', 'node_cpu_seconds_total{mode!="idle"}'] };
   await same(
     'series',
-    async () => sorted(((await writer.get('/api/v1/series', matching)) as Labels[]).map((one) => ({ ...one, replica: 'a' }))),
+    async () =>
+      sorted(((await writer.get('/api/v1/series', matching)) as Labels[]).map((one) => ({ ...one, replica: 'a' }))),
     async () => sorted(((await own('/api/v1/series', matching)) as Labels[]).filter((one) => one['replica'] === 'a')),
   );
 
@@ -162,7 +170,10 @@ async function sameCatalogue(writer: Prometheus, hub: Hub, start: string): Promi
     async () => {
       const actual = (await own('/api/v1/metadata', {})) as Record<string, readonly Labels[]>;
       return Object.fromEntries(
-        Object.entries(expected).map(([metric, entries]) => [metric, entries.filter((entry) => actual[metric]?.some((one) => stable(one) === stable(entry)))]),
+        Object.entries(expected).map(([metric, entries]) => [
+          metric,
+          entries.filter((entry) => actual[metric]?.some((one) => stable(one) === stable(entry))),
+        ]),
       );
     },
   );
@@ -172,7 +183,9 @@ type Labels = Record<string, string>;
 
 function stable(value: unknown): string {
   return JSON.stringify(value, (_, inner: unknown) =>
-    inner !== null && typeof inner === 'object' && !Array.isArray(inner) ? Object.fromEntries(Object.entries(inner).toSorted()) : inner,
+    inner !== null && typeof inner === 'object' && !Array.isArray(inner)
+      ? Object.fromEntries(Object.entries(inner).toSorted(([a], [b]) => (a < b ? -1 : 1)))
+      : inner,
   );
 }
 
@@ -181,6 +194,7 @@ function sorted(list: readonly Labels[]): string[] {
 }
 
 function byLabels(data: RangeResult): Map<string, unknown> {
-  return new Map(data.result.map((one) => [stable(one.metric), one.values] as const).toSorted(([a], [b]) => (a < b ? -1 : 1)));
+  return new Map(
+    data.result.map((one) => [stable(one.metric), one.values] as const).toSorted(([a], [b]) => (a < b ? -1 : 1)),
+  );
 }
-

@@ -10,12 +10,15 @@ import { freePort, Hub, needs, Prometheus, Scratch, until } from './processes.ts
 
 const certificates = fileURLToPath(new URL('../fixtures/tls/', import.meta.url));
 
-it('a Prometheus writes over TLS with basic authentication; a wrong password gets 401', { ...needs('prometheus'), timeout: 90_000 }, async () => {
-  using scratch = new Scratch();
-  const passwords = scratch.file('passwords', `prometheus:${hashSync('correct horse', 6)}\n`);
-  const config = scratch.file(
-    'sluice.yaml',
-    `
+it(
+  'a Prometheus writes over TLS with basic authentication; a wrong password gets 401',
+  { ...needs('prometheus'), timeout: 90_000 },
+  async () => {
+    using scratch = new Scratch();
+    const passwords = scratch.file('passwords', `prometheus:${hashSync('correct horse', 6)}\n`);
+    const config = scratch.file(
+      'sluice.yaml',
+      `
 listen:
   http:
     address: 127.0.0.1:0
@@ -24,11 +27,12 @@ listen:
       password-file: ${passwords}
       users: [{name: prometheus, scopes: [write, read]}]
 `,
-  );
-  await using hub = await Hub.start(`${scratch.path}/hub`, { args: ['--config', config], listen: false });
-  assert.match(hub.http, /^https:/);
+    );
+    await using hub = await Hub.start(`${scratch.path}/hub`, { args: ['--config', config], listen: false });
+    assert.match(hub.http, /^https:/);
 
-  const scrapeConfig = (password: string) => (self: string) => `
+    const scrapeConfig = (password: string) => (self: string) =>
+      `
 global: {scrape_interval: 1s}
 scrape_configs: [{job_name: prometheus, static_configs: [{targets: ['${self}']}]}]
 remote_write:
@@ -37,37 +41,41 @@ remote_write:
     tls_config: {ca_file: ${certificates}ca.pem}
     queue_config: {batch_send_deadline: 300ms}
 `;
-  await using refused = await Prometheus.start(scratch, 'refused', scrapeConfig('wrong'));
-  await until(
-    async () => {
-      const answer = await fetch(`${refused.url}/metrics`);
-      const failed = /^prometheus_remote_storage_samples_failed_total\{.*\} (\d+)$/m.exec(await answer.text());
-      return Number(failed?.[1] ?? 0) > 0 ? true : undefined;
-    },
-    20_000,
-    () => `a refusal:\n${refused.output()}`,
-  );
-  assert.match(refused.output(), /401/);
-  assert.equal((await get(hub, '/api/v1/labels', 'prometheus:wrong')).status, 401);
-  const empty = await get(hub, '/api/v1/series?match[]=prometheus_build_info', 'prometheus:correct horse');
-  assert.deepEqual(JSON.parse(empty.text), { status: 'success', data: [] });
-  await refused.end();
+    await using refused = await Prometheus.start(scratch, 'refused', scrapeConfig('wrong'));
+    await until(
+      async () => {
+        const answer = await fetch(`${refused.url}/metrics`);
+        const failed = /^prometheus_remote_storage_samples_failed_total\{.*\} (\d+)$/m.exec(await answer.text());
+        return Number(failed?.[1] ?? 0) > 0 ? true : undefined;
+      },
+      20_000,
+      () => `a refusal:\n${refused.output()}`,
+    );
+    assert.match(refused.output(), /401/);
+    assert.equal((await get(hub, '/api/v1/labels', 'prometheus:wrong')).status, 401);
+    const empty = await get(hub, '/api/v1/series?match[]=prometheus_build_info', 'prometheus:correct horse');
+    assert.deepEqual(JSON.parse(empty.text), { status: 'success', data: [] });
+    await refused.end();
 
-  await using writer = await Prometheus.start(scratch, 'writer', scrapeConfig('correct horse'));
-  await until(
-    async () => {
-      const answer = await get(hub, '/api/v1/series?match[]=prometheus_build_info', 'prometheus:correct horse');
-      return answer.status === 200 && answer.text.includes('"job":"prometheus"') ? true : undefined;
-    },
-    30_000,
-    () => `the series:\n${writer.output()}\n${hub.output()}`,
-  );
-  assert.equal((await get(hub, '/-/healthy')).status, 200);
-  assert.equal((await get(hub, '/metrics')).status, 401);
-  assert.ok(!hub.lines.some((line) => line.includes('correct horse') || line.includes('wrong')), 'a password stands in the log');
-  await writer.end();
-  assert.equal(await hub.end(), 0, hub.output());
-});
+    await using writer = await Prometheus.start(scratch, 'writer', scrapeConfig('correct horse'));
+    await until(
+      async () => {
+        const answer = await get(hub, '/api/v1/series?match[]=prometheus_build_info', 'prometheus:correct horse');
+        return answer.status === 200 && answer.text.includes('"job":"prometheus"') ? true : undefined;
+      },
+      30_000,
+      () => `the series:\n${writer.output()}\n${hub.output()}`,
+    );
+    assert.equal((await get(hub, '/-/healthy')).status, 200);
+    assert.equal((await get(hub, '/metrics')).status, 401);
+    assert.ok(
+      !hub.lines.some((line) => line.includes('correct horse') || line.includes('wrong')),
+      'a password stands in the log',
+    );
+    await writer.end();
+    assert.equal(await hub.end(), 0, hub.output());
+  },
+);
 
 it('a listener that others can reach is refused without auth', { timeout: 20_000 }, async () => {
   using scratch = new Scratch();
@@ -79,7 +87,10 @@ it('a listener that others can reach is refused without auth', { timeout: 20_000
 });
 
 async function get(hub: Hub, path: string, login?: string): Promise<{ status: number; text: string }> {
-  const outgoing = request(`${hub.http}${path}`, { ca: readFileSync(`${certificates}ca.pem`), ...(login === undefined ? {} : { auth: login }) }).end();
+  const outgoing = request(`${hub.http}${path}`, {
+    ca: readFileSync(`${certificates}ca.pem`),
+    ...(login === undefined ? {} : { auth: login }),
+  }).end();
   const [incoming] = (await once(outgoing, 'response')) as [IncomingMessage];
   const chunks: Buffer[] = [];
   for await (const chunk of incoming) chunks.push(chunk as Buffer);

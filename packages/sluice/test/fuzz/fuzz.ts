@@ -40,13 +40,29 @@ export async function fuzz(options: FuzzOptions): Promise<Map<number | 'closed',
       if (turn === 0) count(await rawSocket(hub, random));
       else if (turn < 12) {
         const seed = random.pick(reads);
-        count(await post(hub, agent, '/api/v1/read', seed.contentType, 'snappy', brokenBody(random, reads, seed.message)));
+        count(
+          await post(hub, agent, '/api/v1/read', seed.contentType, 'snappy', brokenBody(random, reads, seed.message)),
+        );
       } else if (turn < 18) count(await get(hub, agent, labelPath(random)));
       else {
         const seed = random.pick(writes);
-        const contentType = random.below(20) === 0 ? mutate(random, Buffer.from(seed.contentType)).toString('latin1').replace(/[^\x20-\x7e]/g, '?') : seed.contentType;
+        const contentType =
+          random.below(20) === 0
+            ? mutate(random, Buffer.from(seed.contentType))
+                .toString('latin1')
+                .replace(/[^\x20-\x7e]/g, '?')
+            : seed.contentType;
         const encoding = random.below(20) === 0 ? random.pick(['zstd', 'gzip', 'snappy ', 'br', '']) : 'snappy';
-        count(await post(hub, agent, random.pick(['/api/v1/write', '/api/v1/prometheus']), contentType, encoding, brokenBody(random, writes, seed.message)));
+        count(
+          await post(
+            hub,
+            agent,
+            random.pick(['/api/v1/write', '/api/v1/prometheus']),
+            contentType,
+            encoding,
+            brokenBody(random, writes, seed.message),
+          ),
+        );
       }
       if (done % 500 === 0) {
         const { now } = residentBytes(hub.pid);
@@ -66,12 +82,23 @@ export async function fuzz(options: FuzzOptions): Promise<Map<number | 'closed',
   return statuses;
 }
 
-async function post(hub: Hub, agent: Agent, path: string, type: string, encoding: string, body: Buffer): Promise<number | 'closed'> {
+async function post(
+  hub: Hub,
+  agent: Agent,
+  path: string,
+  type: string,
+  encoding: string,
+  body: Buffer,
+): Promise<number | 'closed'> {
   const outgoing = request(`${hub.http}${path}`, {
     method: 'POST',
     agent,
     timeout: answerWithinMs,
-    headers: { 'Content-Type': type, ...(encoding === '' ? {} : { 'Content-Encoding': encoding }), 'Content-Length': body.length },
+    headers: {
+      'Content-Type': type,
+      ...(encoding === '' ? {} : { 'Content-Encoding': encoding }),
+      'Content-Length': body.length,
+    },
   });
   outgoing.end(body);
   return answered(hub, outgoing);
@@ -89,8 +116,12 @@ async function answered(hub: Hub, outgoing: ReturnType<typeof request>): Promise
     await once(incoming, 'close');
     return incoming.statusCode ?? 0;
   } catch (error) {
-    if ((error as Error).message === 'HANG') throw new Error(`no answer within ${answerWithinMs} ms:\n${hub.output()}`, { cause: error });
-    if (hub.exited) throw new Error(`the hub ended with ${hub.child.exitCode ?? hub.child.signalCode}:\n${hub.output()}`, { cause: error });
+    if ((error as Error).message === 'HANG')
+      throw new Error(`no answer within ${answerWithinMs} ms:\n${hub.output()}`, { cause: error });
+    if (hub.exited)
+      throw new Error(`the hub ended with ${hub.child.exitCode ?? hub.child.signalCode}:\n${hub.output()}`, {
+        cause: error,
+      });
     // A refused body closes the connection while the client still writes: that is an answer too.
     return 'closed';
   }
@@ -100,7 +131,9 @@ async function answered(hub: Hub, outgoing: ReturnType<typeof request>): Promise
 async function rawSocket(hub: Hub, random: Random): Promise<'closed'> {
   const socket = connect(Number(new URL(hub.http).port), '127.0.0.1');
   socket.on('error', () => {});
-  const head = Buffer.from('POST /api/v1/write HTTP/1.1\r\nHost: a\r\nContent-Type: application/x-protobuf\r\nContent-Length: 99\r\n\r\nabc');
+  const head = Buffer.from(
+    'POST /api/v1/write HTTP/1.1\r\nHost: a\r\nContent-Type: application/x-protobuf\r\nContent-Length: 99\r\n\r\nabc',
+  );
   socket.write(random.below(2) === 0 ? mutate(random, head) : random.bytes(random.below(500)));
   socket.end();
   socket.resume();

@@ -45,7 +45,10 @@ export function recordedWrites(): SeedFrame[] {
   for (const sender of readdirSync(`${fixtures}remote-write`)) {
     for (const file of readdirSync(`${fixtures}remote-write/${sender}`)) {
       if (!file.endsWith('.bin')) continue;
-      const headers = readFileSync(`${fixtures}remote-write/${sender}/${file.replace('.bin', '.headers.json')}`, 'utf8');
+      const headers = readFileSync(
+        `${fixtures}remote-write/${sender}/${file.replace('.bin', '.headers.json')}`,
+        'utf8',
+      );
       if (!headers.includes('snappy')) continue;
       frames.push({
         message: uncompressSync(readFileSync(`${fixtures}remote-write/${sender}/${file}`)) as Buffer,
@@ -77,7 +80,7 @@ export function recordedReads(): SeedFrame[] {
 export function brokenBody(random: Random, seeds: readonly SeedFrame[], message: Buffer): Buffer {
   switch (random.below(8)) {
     case 0:
-      return mutate(random, compressSync(message) as Buffer);
+      return mutate(random, compressSync(message));
     case 1:
       return snappyBomb(random);
     case 2:
@@ -85,12 +88,12 @@ export function brokenBody(random: Random, seeds: readonly SeedFrame[], message:
     case 3: {
       const other = random.pick(seeds).message;
       const cut = random.below(message.length);
-      return compressSync(Buffer.concat([message.subarray(0, cut), other.subarray(random.below(other.length))])) as Buffer;
+      return compressSync(Buffer.concat([message.subarray(0, cut), other.subarray(random.below(other.length))]));
     }
     case 4:
-      return compressSync(nested(random)) as Buffer;
+      return compressSync(nested(random));
     default:
-      return compressSync(mutate(random, message)) as Buffer;
+      return compressSync(mutate(random, message));
   }
 }
 
@@ -116,7 +119,11 @@ export function mutate(random: Random, original: Buffer): Buffer {
         bytes = Buffer.concat([bytes.subarray(0, at), random.pick(hugeVarints), bytes.subarray(at)]);
         break;
       case 5:
-        bytes = Buffer.concat([bytes.subarray(0, at), random.pick(hugeVarints), bytes.subarray(Math.min(bytes.length, at + 1))]);
+        bytes = Buffer.concat([
+          bytes.subarray(0, at),
+          random.pick(hugeVarints),
+          bytes.subarray(Math.min(bytes.length, at + 1)),
+        ]);
         break;
       default: {
         const end = Math.min(bytes.length, at + 1 + random.below(64));

@@ -10,7 +10,8 @@ import { type FamilyMetadata, type FamilyMetadataCache, REPEAT_MS } from './fami
 import { HistogramColumns } from './histogram-columns.ts';
 import { histogramProblem } from './histogram-rules.ts';
 import type { Histogram } from './histogram.ts';
-import { checkLabels, describeLabels, nameLabel } from './new-series.ts';
+import type { MessageMemory } from './message-memory.ts';
+import { checkLabels, describeLabels, nameLabel, putLabels } from './new-series.ts';
 import { Problems } from './problems.ts';
 import { RowSet } from './row-set.ts';
 
@@ -54,6 +55,7 @@ export class Acceptance {
   #scope!: AcceptanceScope;
   #series!: ActiveSeries;
   #ids!: Uint32Array;
+  #message!: MessageMemory;
   #stage!: SampleStage;
   readonly #limits: RemoteWriteLimits;
   readonly #histogramColumns: HistogramColumns = new HistogramColumns(this.rows.histograms);
@@ -61,6 +63,8 @@ export class Acceptance {
   readonly #metadataTexts: readonly StringBuilder[] = ['metric_family_name', 'type', 'unit', 'help'].map((name) =>
     this.rows.metadata.string(name),
   );
+  /** The new series whose canonical labels `list` has, as ranges of the memory; 0 = none. */
+  #listed = 0;
   #labelBytes = 0;
   #points = 0;
   #entries = 0;
@@ -84,16 +88,17 @@ export class Acceptance {
     return this.#limits;
   }
 
-  /** Begins a message that was placed at [start, end) of the memory. */
-  begin(scope: AcceptanceScope, stage: SampleStage, [start, end]: readonly [number, number]): void {
+  /** Begins the message that was placed. */
+  begin(scope: AcceptanceScope, message: MessageMemory): void {
     this.reset();
     this.#scope = scope;
     this.#series = scope.series;
     this.#ids = scope.series.ids;
     scope.series.begin();
     this.#metadataGeneration = scope.series.metadataGeneration;
-    this.#stage = stage;
-    stage.begin(start, end, scope.samples.min, scope.samples.max);
+    this.#message = message;
+    this.#stage = message.stage;
+    this.#stage.begin(message.start, message.end, scope.samples.min, scope.samples.max);
   }
 
   /** All of the message was decoded: its samples go from the stage into the rows. */
@@ -113,6 +118,7 @@ export class Acceptance {
     this.exemplars = 0;
     this.limited = 0;
     this.collided = 0;
+    this.#listed = 0;
     this.#labelBytes = 0;
     this.#points = 0;
     this.#entries = 0;
@@ -219,25 +225,29 @@ export class Acceptance {
    */
   newForm(add: (labels: Uint8Array) => SeriesAdded): number {
     const { memory } = this.#series;
-    const problem = checkLabels(this.list, memory.bytes, this.#limits);
+    const message = this.#message;
+    this.#listed = 0;
+    const problem = checkLabels(this.list, memory, message.labels, this.#limits);
     if (problem !== undefined) {
       return this.refuse(problem.reason, `${this.#describe(memory.bytes)} ${problem.text}`);
     }
-    const labels = this.list.encode(memory.bytes);
-    this.#labelBytes += labels.length;
+    const end = putLabels(this.list, message.canonical, message.labels);
+    this.#labelBytes += end - message.canonical;
     if (this.#labelBytes > this.#limits.labelBytesPerRequest) {
       throw tooMany('bytes of label text', this.#limits.labelBytesPerRequest, 'write-label-bytes');
     }
-    const added = add(labels);
+    const added = add(memory.bytes.subarray(message.canonical, end));
     this.#ids = this.#series.ids;
-    if (added.kind !== 'refused') return added.form;
-    this.list.parse(labels, 0, labels.length);
+    if (added.kind !== 'refused') {
+      this.#listed = added.series;
+      return added.form;
+    }
     if (added.reason === 'limit') {
       this.limited++;
-      return this.refuse('series_limit', `${this.#describe(labels)} is one series too many (limits.series)`);
+      return this.refuse('series_limit', `${this.#describe(memory.bytes)} is one series too many (limits.series)`);
     }
     this.collided++;
-    return this.refuse('series_collision', `${this.#describe(labels)} has the same id as another series`);
+    return this.refuse('series_collision', `${this.#describe(memory.bytes)} has the same id as another series`);
   }
 
   /** Marks a series as seen, and announces it when that is due. */
@@ -293,9 +303,13 @@ export class Acceptance {
 
   #announce(series: number): void {
     this.announced.add(series);
-    const labels = this.#series.labels(series);
     const list = this.list;
-    list.parse(labels, 0, labels.length);
+    let labels: Uint8Array = this.#series.memory.bytes;
+    if (series !== this.#listed) {
+      labels = this.#series.labels(series);
+      this.#listed = 0;
+      list.parse(labels, 0, labels.length);
+    }
     const name = nameLabel(list, labels);
     const { nowMs } = this.#scope;
     const { rows } = this;

@@ -155,7 +155,6 @@ export class DecoderV2 {
     this.#pushLabels(taken.list, refs, count);
     const form = taken.newForm((labels) => this.#series.addSymbolic(symbols, refs, count, labels));
     this.#refresh();
-    for (let i = 0; i < count; i++) symbols.forget(refs[i]!);
     return form;
   }
 
@@ -222,8 +221,6 @@ export class DecoderV2 {
     if (this.#series.hasMetadata(form, type, this.#numberOf(helpRef), this.#numberOf(unitRef))) return;
     const number = this.#series.setMetadata(form, symbols, { type, helpRef, unitRef });
     this.#refresh();
-    symbols.forget(helpRef);
-    symbols.forget(unitRef);
     if (this.#taken.writesMetadata(number)) return;
     const typeName = METRIC_TYPES[type] ?? 'unknown';
     const help = this.#taken.text(...symbols.range(helpRef));

@@ -2,10 +2,11 @@ import { zstdDecompressSync } from 'node:zlib';
 import { SluiceError, bug } from '../../base/errors.ts';
 import { BLOCK_BYTES, type LinearMemory } from '../../base/linear-memory.ts';
 import { SampleStage } from '../../base/sample-stage.ts';
+import { type LabelFunctions, labelFunctions } from './label-code.ts';
 import { OUTPUT_SLACK, type UncompressElements, uncompressElements, writeTable } from './snappy-code.ts';
 
 /** Bytes of the scratch place. */
-export const SCRATCH_BYTES = BLOCK_BYTES - 4096;
+export const SCRATCH_BYTES = BLOCK_BYTES / 2;
 
 /** Snappy cannot make a body smaller than a 22nd. */
 const MAX_RATIO = 22;
@@ -24,6 +25,9 @@ export class MessageMemory {
   readonly stage: SampleStage;
   /** A place for SCRATCH_BYTES bytes beside the message. */
   readonly scratch: number;
+  /** A place beside that for the canonical labels of one series. */
+  readonly canonical: number;
+  readonly labels: LabelFunctions;
   readonly #table: number;
   readonly #uncompress: UncompressElements;
   readonly #input: Region;
@@ -36,6 +40,8 @@ export class MessageMemory {
     if (block === 0) bug('the memory is new; expected room for a block');
     this.#table = block;
     this.scratch = block + 4096;
+    this.canonical = this.scratch + SCRATCH_BYTES;
+    this.labels = labelFunctions(memory);
     writeTable(memory, this.#table);
     this.#uncompress = uncompressElements(memory);
     this.#input = new Region(memory);

@@ -73,9 +73,4 @@ export class SymbolReferences implements MessageSymbols {
     this.#numbers.words[ref] = number;
     return number;
   }
-
-  /** The symbol may be interned by now: ask again. */
-  forget(ref: number): void {
-    this.#numbers.words[ref] = 0;
-  }
 }

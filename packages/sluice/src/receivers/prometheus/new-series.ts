@@ -1,6 +1,8 @@
 import { isUtf8 } from 'node:buffer';
 import type { LabelList } from '../../base/label-fields.ts';
+import type { LinearMemory } from '../../base/linear-memory.ts';
 import type { RemoteWriteLimits } from './config.ts';
+import type { LabelFunctions } from './label-code.ts';
 import { printable } from './problems.ts';
 
 /** Label fields of one series may take this much on the wire. */
@@ -19,7 +21,14 @@ export interface LabelProblem {
  * Checks the labels of a new series and brings them into canonical order: sorted, without empty values. Any UTF-8 is allowed in names and values;
  * what is not: an empty name, one name twice, no metric name, more or longer labels than the limits say.
  */
-export function checkLabels(list: LabelList, bytes: Uint8Array, limits: RemoteWriteLimits): LabelProblem | undefined {
+export function checkLabels(
+  list: LabelList,
+  { bytes }: LinearMemory,
+  functions: LabelFunctions,
+  limits: RemoteWriteLimits,
+): LabelProblem | undefined {
+  const isText = (start: number, end: number): boolean =>
+    functions.isAscii(start, end - start) === 1 || isUtf8(bytes.subarray(start, end));
   for (let i = 0; i < list.count; i++) {
     if (list.nameEnd(i) === list.nameStart(i)) return invalid('an empty label name');
   }
@@ -40,10 +49,7 @@ export function checkLabels(list: LabelList, bytes: Uint8Array, limits: RemoteWr
         `a label value of ${value} bytes; expected at most ${limits.labelValueBytes} (limits.label-value)`,
       );
     }
-    if (
-      !isUtf8(bytes.subarray(list.nameStart(i), list.nameEnd(i))) ||
-      !isUtf8(bytes.subarray(list.valueStart(i), list.valueEnd(i)))
-    ) {
+    if (!isText(list.nameStart(i), list.nameEnd(i)) || !isText(list.valueStart(i), list.valueEnd(i))) {
       return invalid('a label that is not valid UTF-8');
     }
   }
@@ -61,9 +67,22 @@ export function checkLabels(list: LabelList, bytes: Uint8Array, limits: RemoteWr
 /** Position of `__name__` in the list, or -1. */
 export function nameLabel(list: LabelList, bytes: Uint8Array): number {
   for (let i = 0; i < list.count; i++) {
-    if (NAME_LABEL.equals(bytes.subarray(list.nameStart(i), list.nameEnd(i)))) return i;
+    const start = list.nameStart(i);
+    if (list.nameEnd(i) - start === NAME_LABEL.length && NAME_LABEL.every((byte, at) => bytes[start + at] === byte)) {
+      return i;
+    }
   }
   return -1;
+}
+
+/** Writes the canonical bytes of checked labels, at most MAX_SERIES_BYTES, to the address `to`; returns where they end. */
+export function putLabels(list: LabelList, to: number, functions: LabelFunctions): number {
+  let at = to;
+  for (let i = 0; i < list.count; i++) {
+    const [name, value] = [list.nameStart(i), list.valueStart(i)];
+    at = functions.putLabel(at, name, list.nameEnd(i) - name, value, list.valueEnd(i) - value);
+  }
+  return at;
 }
 
 /** A series in PromQL's form, shortened, fit for answers and logs. */

@@ -205,7 +205,7 @@ class RemoteWriteReceiver {
       histograms: this.#window('prometheus.histograms', nowMs),
       exemplars: this.#window('prometheus.exemplars', nowMs),
     };
-    taken.begin(scope, this.#message.stage, [this.#message.start, this.#message.end]);
+    taken.begin(scope, this.#message);
   }
 
   #window(table: string, nowMs: number): TimeWindow {

@@ -39,7 +39,9 @@ export function startSelfTelemetry(options: SelfTelemetryOptions): SelfTelemetry
       () => metrics.selfWrites.inc({ outcome: 'written' }),
       (error: unknown) => {
         metrics.selfWrites.inc({ outcome: 'refused' });
-        mayLog((suppressed) => log.warn({ cause: errorText(error), suppressed }, "cannot write the hub's own telemetry"));
+        mayLog((suppressed) =>
+          log.warn({ cause: errorText(error), suppressed }, "cannot write the hub's own telemetry"),
+        );
       },
     );
   const tick = (): void => {

@@ -79,7 +79,8 @@ function read(column: Column, row: number): Value {
       return column.nulls[row] === 1 ? null : read(column.inner, row);
     case 'array': {
       const values: Value[] = [];
-      for (let i = row === 0 ? 0 : column.ends[row - 1]!; i < column.ends[row]!; i++) values.push(read(column.element, i));
+      for (let i = row === 0 ? 0 : column.ends[row - 1]!; i < column.ends[row]!; i++)
+        values.push(read(column.element, i));
       return values;
     }
     case 'tuple':
@@ -116,7 +117,10 @@ describe('Native block', () => {
       fc.record({
         types: fc.constant(types),
         batches: fc.array(
-          fc.array(fc.tuple(...types.map((type) => arbitraryValue(parseColumnType(type)))), { minLength: 1, maxLength: 12 }),
+          fc.array(fc.tuple(...types.map((type) => arbitraryValue(parseColumnType(type)))), {
+            minLength: 1,
+            maxLength: 12,
+          }),
           { minLength: 1, maxLength: 4 },
         ),
       }),
@@ -173,12 +177,22 @@ describe('Native block', () => {
   });
 
   it('refuses a dictionary-encoded column with a hint', () => {
-    const block = Buffer.concat([Buffer.from([1, 0, 1]), Buffer.from('a'), Buffer.from([22]), Buffer.from('LowCardinality(String)')]);
+    const block = Buffer.concat([
+      Buffer.from([1, 0, 1]),
+      Buffer.from('a'),
+      Buffer.from([22]),
+      Buffer.from('LowCardinality(String)'),
+    ]);
     assert.throws(() => decodeNative(block), /cast it in the SELECT/);
   });
 
   it('refuses array ends that go backwards', () => {
-    const head = Buffer.concat([Buffer.from([1, 2, 1]), Buffer.from('a'), Buffer.from([12]), Buffer.from('Array(UInt8)')]);
+    const head = Buffer.concat([
+      Buffer.from([1, 2, 1]),
+      Buffer.from('a'),
+      Buffer.from([12]),
+      Buffer.from('Array(UInt8)'),
+    ]);
     const ends = new Uint8Array(new BigUint64Array([3n, 1n]).buffer);
     assert.throws(() => decodeNative(Buffer.concat([head, ends, Buffer.alloc(8)])), /out of order/);
   });
@@ -207,7 +221,9 @@ describe('BatchBuilder', () => {
     for (const width of [1, 2, 4, 8, 16, 3]) {
       const builder = createBuilder({ kind: 'fixed', width }, 1);
       assert.equal(builder.kind, 'fixed');
-      const values = Array.from({ length: 300 }, (_, i) => Uint8Array.from({ length: width }, (_, j) => (i * 7 + j) & 255));
+      const values = Array.from({ length: 300 }, (_, row) =>
+        Uint8Array.from({ length: width }, (_byte, at) => (row * 7 + at) & 255),
+      );
       for (const value of values) append(builder, { kind: 'fixed', width }, value);
       const column = builder.finish();
       for (const [row, value] of values.entries()) assert.deepEqual(read(column, row), value);
@@ -222,7 +238,10 @@ describe('column types', () => {
   });
 
   it('writes dictionary types as plain ones', () => {
-    assert.equal(plainTypeText('Map(LowCardinality(String), LowCardinality(Nullable(String)))'), 'Map(String, Nullable(String))');
+    assert.equal(
+      plainTypeText('Map(LowCardinality(String), LowCardinality(Nullable(String)))'),
+      'Map(String, Nullable(String))',
+    );
     assert.equal(plainTypeText('Float64'), 'Float64');
   });
 });
