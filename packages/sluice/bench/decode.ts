@@ -8,7 +8,7 @@ import {
   compressBlock,
   encodeRequestV2,
   encodeWriteRequest,
-  type Metadata,
+  type FamilyMetadata,
   REQUEST_V2,
   WRITE_REQUEST,
   type TimeSeries,
@@ -53,7 +53,7 @@ function request(first: number, time: number): TimeSeries[] {
 }
 
 /** What a scraping Prometheus knows of the metrics; only 2.0 sends it with the series. */
-const families: Metadata[] = Array.from({ length: 200 }, (_, id) => ({
+const families: FamilyMetadata[] = Array.from({ length: 200 }, (_, id) => ({
   name: `http_request_duration_seconds_${id}`,
   type: 'counter',
   help: `Seconds that requests of kind ${id} took, by handler and status.`,

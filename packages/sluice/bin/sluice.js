@@ -1,14 +1,20 @@
 #!/usr/bin/env node
 /**
  * Starts the program with what has to be set before Node runs: a larger libuv pool (with the default of 4 threads, four busy database statements
- * would hold up every file operation) and the condition that makes `promwrite` resolve to its source in this workspace. It becomes the program
- * (same process id), so signals and exit codes need no forwarding.
+ * would hold up every file operation), the condition that makes `promwrite` resolve to its source in this workspace, and a place for compiled code,
+ * which halves the time of a start. It becomes the program (same process id), so signals and exit codes need no forwarding.
  */
 import { fileURLToPath } from 'node:url';
 
 const program = fileURLToPath(new URL('../src/cli.ts', import.meta.url));
-const args = ['--conditions=@sluice/source', '--disable-warning=ExperimentalWarning', program, ...process.argv.slice(2)];
-const env = { ...process.env, UV_THREADPOOL_SIZE: process.env.UV_THREADPOOL_SIZE ?? '16' };
+const args = [
+  '--conditions=@sluice/source',
+  '--disable-warning=ExperimentalWarning',
+  program,
+  ...process.argv.slice(2),
+];
+const compiled = fileURLToPath(new URL('../node_modules/.cache/compiled', import.meta.url));
+const env = { UV_THREADPOOL_SIZE: '16', NODE_COMPILE_CACHE: compiled, ...process.env };
 
 if (typeof process.execve === 'function' && process.platform !== 'win32') {
   // Node warns on stderr that execve is experimental; the warning would be the first line everybody sees.

@@ -114,6 +114,8 @@ export interface ActiveSeries {
   follow(previous: number, start: number, limit: number): number;
   /** The form whose bytes are exactly those of [start, end), or -1. It becomes the successor of `previous`. */
   find(kind: FormKind, previous: number, start: number, end: number): number;
+  /** Remembers a form that was just added as the successor of `previous`. */
+  link(previous: number, form: number): void;
   /** Bytes of a form. */
   formLength(form: number): number;
   /** The series that a form names. */

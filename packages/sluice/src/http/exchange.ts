@@ -74,6 +74,7 @@ class Exchange {
   readonly #length: number | undefined;
   #bodyState: 'no' | 'coming' | 'held';
   #gone = false;
+  #ended = false;
   readonly #granted: Record<Share, number> = { body: 0, read: 0, write: 0 };
 
   constructor(context: ExchangeContext, incoming: Incoming) {
@@ -115,8 +116,9 @@ class Exchange {
 
   end(): void {
     const { connection } = this.#incoming;
+    this.#ended = true;
     this.#context.running.delete(this.#open);
-    for (const share of ['body', 'read', 'write'] as const) this.#context.budget.give(this.#granted[share], share);
+    for (const share of ['body', 'read', 'write'] as const) this.#giveBack(share);
     connection.leave();
   }
 
@@ -224,11 +226,12 @@ class Exchange {
     const memory: BodyMemory = {
       tryReach: (bytes) => this.#tryReach(budget.charge(bytes, 'body'), 'body'),
       reach: (bytes) => this.#reach(budget.charge(bytes, 'body'), 'body'),
-      isShort: () => budget.isShort,
+      isShort: () => budget.isAwaited('body'),
     };
     const timeoutMs = limits.bodyTimeoutMs;
     const outcome = await readBody({ request, connection, length: this.#length, limit, timeoutMs, pool, memory });
     if (outcome.kind === 'complete') this.#bodyState = 'no';
+    else this.#giveBack('body');
     return outcome;
   }
 
@@ -250,6 +253,13 @@ class Exchange {
     }
   }
 
+  #giveBack(share: Share): void {
+    const granted = this.#granted[share];
+    if (granted === 0) return;
+    this.#granted[share] = 0;
+    this.#context.budget.give(granted, share);
+  }
+
   /** Takes what is missing to `bytes` in all, at once or not. */
   #tryReach(bytes: number, share: Share): boolean {
     const more = Math.max(0, bytes - this.#granted[share]);
@@ -261,7 +271,12 @@ class Exchange {
   /** Likewise, with a short wait. */
   async #reach(bytes: number, share: Share): Promise<boolean> {
     const more = Math.max(0, bytes - this.#granted[share]);
-    if (!(await this.#context.budget.take(more, share, this.#open.signal))) return false;
+    const { budget } = this.#context;
+    if (!(await budget.take(more, share, this.#open.signal))) return false;
+    if (this.#ended) {
+      budget.give(more, share);
+      return false;
+    }
     this.#granted[share] += more;
     return true;
   }

@@ -50,9 +50,10 @@ export class MemoryBudget {
     return this.#granted;
   }
 
-  /** True while something waits: who holds memory without using it should give it back. */
-  get isShort(): boolean {
-    return this.#queue.size > 0;
+  /** Something waits for this: who holds of it without using it should give it back. */
+  isAwaited(share: Share): boolean {
+    for (const waiter of this.#queue) if (waiter.share === share) return true;
+    return false;
   }
 
   /** What a request of this size is charged: one larger than its whole share has it alone. */
@@ -62,7 +63,8 @@ export class MemoryBudget {
 
   /** Grants at once, or not. `bytes`, with what the same request already has of the share, is a `charge`. */
   tryTake(bytes: number, share: Share): boolean {
-    if (bytes > 0 && (this.#isAwaited(share) || !this.#fits(bytes, share))) return false;
+    // Nobody overtakes those who wait for the same.
+    if (bytes > 0 && (this.isAwaited(share) || !this.#fits(bytes, share))) return false;
     this.#change(bytes, share);
     return true;
   }
@@ -102,12 +104,6 @@ export class MemoryBudget {
 
   #fits(bytes: number, share: Share): boolean {
     return this.#granted + bytes <= this.#limit && this.#shares[share] + bytes <= this.#most(share);
-  }
-
-  /** Nobody overtakes those who wait for the same. */
-  #isAwaited(share: Share): boolean {
-    for (const waiter of this.#queue) if (waiter.share === share) return true;
-    return false;
   }
 
   #serve(): void {

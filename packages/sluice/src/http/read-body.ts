@@ -40,14 +40,14 @@ export interface BodyMemory {
   readonly isShort: () => boolean;
 }
 
-/** Memory is asked for in steps of this many bytes. */
-const STEP = 1 << 18;
+/** Least step in which memory is asked for, in bytes. */
+const STEP = 1 << 12;
 
 const EMPTY: Buffer = Buffer.alloc(0);
 
 /**
- * Reads a body into one buffer. With a Content-Length that is a buffer of the right size, or the socket's own when everything came at once;
- * a chunked body is copied into buffers that double, so that many small chunks cost no more than a few large ones.
+ * Reads a body into one buffer: the socket's own when everything came at once, one of the right size for a usual Content-Length; a chunked or large
+ * body is copied into buffers that grow fourfold, so that many small chunks cost no more than a few large ones.
  * Memory is only taken once bytes arrive; while there is none the client is not read from.
  */
 export function readBody(options: ReadBodyOptions): Promise<BodyOutcome> {
@@ -87,7 +87,8 @@ export function readBody(options: ReadBodyOptions): Promise<BodyOutcome> {
     const end = received + chunk.length;
     if (end > limit) return settle({ kind: 'too_large' });
     if (end <= granted) return accept(chunk);
-    const wanted = Math.min(length ?? limit, Math.ceil(end / STEP) * STEP);
+    // Twice what came: steps are few, and nobody gets much more than was paid for with bytes.
+    const wanted = Math.min(length ?? limit, Math.max(end * 2, STEP));
     if (memory.tryReach(wanted)) {
       granted = wanted;
       return accept(chunk);
@@ -106,7 +107,7 @@ export function readBody(options: ReadBodyOptions): Promise<BodyOutcome> {
     if (length === chunk.length) {
       single = chunk;
     } else {
-      if (end > target.length) reserve(length ?? Math.min(Math.max(end, target.length * 2), Math.max(limit, end)));
+      if (end > target.length) reserve(roomFor(end, length, limit));
       chunk.copy(target, received);
       freeNow(chunk);
     }
@@ -135,6 +136,11 @@ export function readBody(options: ReadBodyOptions): Promise<BodyOutcome> {
   request.on('end', onEnd);
   request.on('close', onGone);
   return promise;
+}
+
+/** Size of the next buffer: all of a usual body at once, large ones in steps, as nothing says that the declared rest ever comes. */
+function roomFor(end: number, length: number | undefined, limit: number): number {
+  return Math.min(length ?? limit, Math.max(end * 4, length === undefined ? 1 << 16 : 1 << 18));
 }
 
 /**

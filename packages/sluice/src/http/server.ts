@@ -89,7 +89,7 @@ export async function startHttp(options: HttpOptions): Promise<HttpServer> {
     await closeAll();
     throw error;
   }
-  const sweepMs = Math.max(20, Math.min(1000, limits.bodyTimeoutMs / 4));
+  const sweepMs = Math.max(20, Math.min(250, limits.bodyTimeoutMs / 4));
   const sweeper = setInterval(() => connections.sweep(), sweepMs).unref();
 
   async function stop(deadlineMs: number): Promise<void> {

@@ -159,7 +159,14 @@ export class SeriesTable implements ActiveSeries {
   /** Bytes that the series take, tables and arena. */
   get bytes(): number {
     const tables = this.#ids.bytes + this.#forms.bytes + this.#records.bytes;
-    return tables + this.#formIndex.bytes + this.#seriesIndex.bytes + this.#symbols.bytes + this.#metadata.bytes + this.#arena.bytes;
+    return (
+      tables +
+      this.#formIndex.bytes +
+      this.#seriesIndex.bytes +
+      this.#symbols.bytes +
+      this.#metadata.bytes +
+      this.#arena.bytes
+    );
   }
 
   begin(): void {
@@ -228,6 +235,10 @@ export class SeriesTable implements ActiveSeries {
     }
   }
 
+  link(previous: number, form: number): void {
+    this.#forms.words[previous * WORDS + SUCCESSOR] = form;
+  }
+
   formLength(form: number): number {
     return this.#forms.words[form * WORDS + SIZE_AND_KIND]! >>> 1;
   }
@@ -286,11 +297,7 @@ export class SeriesTable implements ActiveSeries {
     return record !== 0 && this.#metadata.isGood(record, [type, help, unit], this.#now);
   }
 
-  setMetadata(
-    form: number,
-    symbols: MessageSymbols,
-    { type, helpRef, unitRef }: SymbolicMetadata,
-  ): number {
+  setMetadata(form: number, symbols: MessageSymbols, { type, helpRef, unitRef }: SymbolicMetadata): number {
     let record = 0;
     if (this.#metadata.count < this.forms + SPARE_METADATA) {
       const help = this.#symbols.intern(symbols, helpRef);

@@ -221,9 +221,9 @@ export class Acceptance {
 
   /**
    * Checks the labels in `list` (ranges of the memory) of a spelling not seen before, and lets `add` add it. Returns the form, or -1 when the series
-   * is refused; the reason is then noted.
+   * is refused; the reason is then noted. It becomes the successor of `previous`.
    */
-  newForm(add: (labels: Uint8Array) => SeriesAdded): number {
+  newForm(previous: number, add: (labels: Uint8Array) => SeriesAdded): number {
     const { memory } = this.#series;
     const message = this.#message;
     this.#listed = 0;
@@ -240,6 +240,7 @@ export class Acceptance {
     this.#ids = this.#series.ids;
     if (added.kind !== 'refused') {
       this.#listed = added.series;
+      this.#series.link(previous, added.form);
       return added.form;
     }
     if (added.reason === 'limit') {

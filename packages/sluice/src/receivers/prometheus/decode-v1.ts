@@ -97,7 +97,7 @@ export class DecoderV1 {
     let [from, to] = [start, labelsEnd];
     if (!isWhole) [from, to] = this.#gather(start, stop);
     let form = to - from > MAX_SERIES_BYTES ? -1 : this.#series.find(0, previous, from, to);
-    if (form < 0) form = this.#newForm(from, to);
+    if (form < 0) form = this.#newForm(previous, from, to);
     const number = form < 0 ? -1 : this.#series.seriesOf(form);
     if (number > 0) this.#taken.touch(number);
     this.#points(start, stop, number);
@@ -123,7 +123,7 @@ export class DecoderV1 {
     return [from, to];
   }
 
-  #newForm(from: number, to: number): number {
+  #newForm(previous: number, from: number, to: number): number {
     const taken = this.#taken;
     if (to - from > MAX_SERIES_BYTES) {
       return taken.refuse(
@@ -132,7 +132,7 @@ export class DecoderV1 {
       );
     }
     this.#labels(taken.list, from, to, 0x0a);
-    const form = taken.newForm((labels) => this.#series.add(from, to, labels));
+    const form = taken.newForm(previous, (labels) => this.#series.add(from, to, labels));
     this.#refresh();
     return form;
   }

@@ -153,7 +153,7 @@ export class DecoderV2 {
       if (form >= 0) return form;
     }
     this.#pushLabels(taken.list, refs, count);
-    const form = taken.newForm((labels) => this.#series.addSymbolic(symbols, refs, count, labels));
+    const form = taken.newForm(previous, (labels) => this.#series.addSymbolic(symbols, refs, count, labels));
     this.#refresh();
     return form;
   }

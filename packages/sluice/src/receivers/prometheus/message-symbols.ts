@@ -68,7 +68,7 @@ export class SymbolReferences implements MessageSymbols {
 
   /** Finds out which interned symbol `ref` (below `count`) means, or NOT_INTERNED. */
   resolve(ref: number, series: ActiveSeries): number {
-    const found = series.symbol(...this.range(ref));
+    const found = series.symbol(this.ranges[ref * 2]!, this.ranges[ref * 2 + 1]!);
     const number = found === 0 ? NOT_INTERNED : found;
     this.#numbers.words[ref] = number;
     return number;

@@ -182,7 +182,7 @@ test('hundreds of requests sent ahead end the connection', async (t) => {
   assert.equal(await refused('pipelined'), 1);
 });
 
-test('memory: what does not fit waits briefly, then gets 429 with Retry-After', async (t) => {
+test('memory: what does not fit waits briefly, then gets 503 with Retry-After', async (t) => {
   const gate = Promise.withResolvers<void>();
   const handle: HttpRoute['handle'] = async () => {
     await gate.promise;
@@ -194,7 +194,7 @@ test('memory: what does not fit waits briefly, then gets 429 with Retry-After', 
   const [first, second] = [post(), post()];
   await eventually(async () => (await memory()) === 2000);
   const third = await post();
-  assert.equal(third.status, 429);
+  assert.equal(third.status, 503, 'a stock Prometheus throws away what is answered with 429');
   assert.match(third.headers.get('retry-after') ?? '', /^[1-4]$/);
   assert.match(await third.text(), /limits\.memory/);
   assert.equal(await refused('memory'), 1);
@@ -208,21 +208,90 @@ test('memory: what does not fit waits briefly, then gets 429 with Retry-After', 
   await eventually(async () => (await memory()) === 0);
 });
 
-test('memory: a chunked body is charged as the largest until its length is known', async (t) => {
+test('memory: a body is charged as it comes, not as it is declared', async (t) => {
   const gate = Promise.withResolvers<void>();
   const handle: HttpRoute['handle'] = async () => {
     await gate.promise;
     return { status: 204 };
   };
-  const { port, memory } = await serve(t, { routes: [echo({ handle, bodyLimit: 10_000, memory: 100 })] });
-  const client = await RawClient.open(t, port);
-  client.send(`${POST}transfer-encoding: chunked\r\n\r\n5\r\n`);
-  await eventually(async () => (await memory()) === 10_100);
-  client.send('hello\r\n0\r\n\r\n');
-  await eventually(async () => (await memory()) === 105);
+  const { port, memory } = await serve(t, { routes: [echo({ handle, bodyLimit: 1 << 20, memory: 100 })] });
+  const chunked = await RawClient.open(t, port);
+  chunked.send(`${POST}transfer-encoding: chunked\r\n\r\n5\r\n`);
+  const long = await RawClient.open(t, port);
+  long.send(`${POST}content-length: 1000000\r\n\r\n`);
+  await delay(50);
+  assert.equal(await memory(), 0);
+  long.send(Buffer.alloc(10_000));
+  await eventually(async () => (await memory()) > 0);
+  assert.ok((await memory()) <= 20_000);
+  chunked.send('hello\r\n0\r\n\r\n');
+  long.send(Buffer.alloc(990_000));
+  await eventually(async () => (await memory()) > 1_000_000);
   gate.resolve();
-  await client.until(/204/);
+  await chunked.until(/204/);
+  await long.until(/204/);
   await eventually(async () => (await memory()) === 0);
+});
+
+test('memory: clients that declare much and send little do not keep others out', async (t) => {
+  const { port, url, refused, memory } = await serve(t, {
+    routes: [echo({ bodyLimit: 1 << 20, memory: 400_000 })],
+    limits: { memory: 1 << 20 },
+  });
+  for (let i = 0; i < 100; i++) {
+    const client = await RawClient.open(t, port);
+    client.send(`${POST}${i % 2 === 0 ? 'content-length: 1000000' : 'transfer-encoding: chunked'}\r\n\r\n`);
+    if (i % 2 === 0) client.send('xx');
+  }
+  for (let i = 0; i < 10; i++) {
+    const reply = await fetch(`${url}/echo`, { method: 'POST', body: 'x'.repeat(1000) });
+    assert.equal(reply.status, 200);
+    assert.equal((await reply.text()).length, 1000);
+  }
+  assert.equal(await refused('memory'), 0);
+  assert.ok((await memory()) <= 1 << 18);
+});
+
+test('memory: a body that stopped coming gives way to one that comes', async (t) => {
+  const { port, url, refused, memory } = await serve(t, {
+    routes: [echo({ bodyLimit: 1 << 20, memory: 1000 })],
+    limits: { memory: 1 << 20 },
+  });
+  const stopped = await RawClient.open(t, port);
+  stopped.send(`${POST}content-length: 300000\r\n\r\n`);
+  stopped.send(Buffer.alloc(250_000));
+  await eventually(async () => (await memory()) >= 250_000);
+  await delay(500);
+  const reply = await fetch(`${url}/echo`, { method: 'POST', body: 'x'.repeat(100_000) });
+  assert.equal(reply.status, 200);
+  assert.equal((await reply.text()).length, 100_000);
+  assert.match(await stopped.until(/limits\.memory\n$/), /^HTTP\/1\.1 503 [^]*retry-after: [1-4]\r\n/i);
+  assert.equal(await refused('memory'), 1);
+  await eventually(async () => (await memory()) === 0);
+});
+
+test('memory: slow readers do not keep writes out', async (t) => {
+  const gate = Promise.withResolvers<void>();
+  t.after(() => gate.resolve());
+  const read: HttpRoute = {
+    method: 'POST',
+    path: '/read',
+    scope: 'read',
+    memory: 1000,
+    handle: async () => {
+      await gate.promise;
+      return { status: 200 };
+    },
+  };
+  const { url, memory } = await serve(t, { routes: [read, echo({ memory: 1000 })], limits: { memory: 4000 } });
+  const readers = Array.from({ length: 6 }, () => fetch(`${url}/read`, { method: 'POST' }));
+  await eventually(async () => (await memory()) === 2000);
+  assert.equal((await fetch(`${url}/echo`, { method: 'POST', body: 'x' })).status, 200);
+  await delay(1100);
+  gate.resolve();
+  const statuses = (await Promise.all(readers)).map((reply) => reply.status);
+  assert.equal(statuses.filter((status) => status === 200).length, 2);
+  assert.equal(statuses.filter((status) => status === 503).length, 4);
 });
 
 test('garbage of every kind leaves nothing behind', async (t) => {
