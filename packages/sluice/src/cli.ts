@@ -4,6 +4,7 @@
  */
 import { parseArgs, type ParseArgsOptionsConfig } from 'node:util';
 import { errorText, isSluiceError, type ErrorCode } from './base/errors.ts';
+import { VERSION } from './base/version.ts';
 import { loadConfig, type LoadedConfig } from './config/load.ts';
 import { renderReference } from './config/reference.ts';
 import { verifyJournal } from './journal/verify.ts';
@@ -18,6 +19,7 @@ sluice config
     prints the commented configuration reference with all defaults
 sluice journal verify [--config FILE] [--data-dir DIR]
     checks the journal of a stopped hub; changes nothing
+sluice --version | --help
 `;
 
 const CONFIGURATION = 1;
@@ -52,16 +54,21 @@ async function main(args: readonly string[]): Promise<number> {
     process.stdout.write(usage);
     return 0;
   }
+  if (args[0] === '--version') {
+    process.stdout.write(`${VERSION}\n`);
+    return 0;
+  }
   switch (command) {
     case 'serve':
       return serve(rest);
     case 'check':
       return check(rest);
     case 'config':
+      if (rest.length > 0) throw new UsageError(`expected config without arguments; got ${rest.join(' ')}`);
       process.stdout.write(renderReference());
       return 0;
     case 'journal':
-      if (rest[0] !== 'verify') throw new UsageError(`expected journal verify; got journal ${rest[0] ?? ''}`);
+      if (rest[0] !== 'verify') throw new UsageError(`expected journal verify; got ${['journal', ...rest].join(' ')}`);
       return verify(rest.slice(1));
     default:
       throw new UsageError(`there is no command ${JSON.stringify(command)}`);
@@ -88,6 +95,7 @@ function load(args: readonly string[]): LoadedConfig {
 }
 
 function check(args: readonly string[]): number {
+  if (args.length === 0) throw new UsageError('expected check --config FILE; got no file');
   const loaded = load(args);
   for (const problem of loaded.problems) process.stdout.write(`${problem}\n`);
   for (const warning of loaded.warnings) process.stdout.write(`warning: ${warning}\n`);

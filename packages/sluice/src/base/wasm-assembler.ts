@@ -104,7 +104,7 @@ export const store128 = store(0xfd, 0x0b);
 /** Bit i is set when byte i of the two vectors is equal. */
 export const equalBytes = (left: Code, right: Code): Code => [...left, ...right, 0xfd, 0x23, 0xfd, 0x64];
 /** Bit i is set when byte i of the vector is 128 or more. */
-export const highBits = (vector: Code): Code => [...vector, 0xfd, 0x64];
+export const highBits = (bytes: Code): Code => [...bytes, 0xfd, 0x64];
 export const copyMemory = (to: Code, from: Code, length: Code): Code => [...to, ...from, ...length, 0xfc, 0x0a, 0, 0];
 
 /** Structured control: `leave` counts enclosing blocks from the inside; leaving a `loop` starts it again. */

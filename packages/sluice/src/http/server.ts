@@ -74,6 +74,8 @@ export async function startHttp(options: HttpOptions): Promise<HttpServer> {
 
   const opened: OpenedListener[] = [];
   const closeAll = () => Promise.all(opened.map((one) => one.close()));
+  const sweepMs = Math.max(20, Math.min(250, limits.bodyTimeoutMs / 4));
+  const sweeper = setInterval(() => connections.sweep(), sweepMs).unref();
   try {
     for (const listener of options.listeners) {
       for (const { host, port } of listener.addresses) {
@@ -86,11 +88,14 @@ export async function startHttp(options: HttpOptions): Promise<HttpServer> {
       }
     }
   } catch (error) {
-    await closeAll();
+    const closed = closeAll();
+    // Senders that found the first address open already would keep it so.
+    connections.close();
+    connections.destroyAll();
+    await closed;
+    clearInterval(sweeper);
     throw error;
   }
-  const sweepMs = Math.max(20, Math.min(250, limits.bodyTimeoutMs / 4));
-  const sweeper = setInterval(() => connections.sweep(), sweepMs).unref();
 
   async function stop(deadlineMs: number): Promise<void> {
     stopping = true;

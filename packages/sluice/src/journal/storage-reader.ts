@@ -23,6 +23,8 @@ export class StorageReader implements SegmentReader {
   readonly #listeners: (() => void)[] = [];
   /** What `next` gave, until it is confirmed. */
   readonly #given = new Map<string, Segment>();
+  /** Rows below are confirmed in the cursor file itself: until then no other reader's progress may delete their segment. */
+  readonly #released = new Map<string, number>();
   readonly #backlog: { set(bytes: number): void };
   #sealedBytes = 0;
   #announced = false;
@@ -32,9 +34,10 @@ export class StorageReader implements SegmentReader {
     const { partitions } = options;
     this.#backlog = options.metrics.journalBacklog.labels('storage');
     for (const log of partitions.all()) {
+      this.#released.set(log.id, this.row(log));
       for (const segment of log.segments) if (endOf(segment) > this.row(log)) this.#sealedBytes += segment.bytes;
     }
-    partitions.addReader((log) => this.row(log));
+    partitions.addReader((log) => this.#released.get(log.id) ?? 0);
     partitions.listen({
       sealed: (_, segment) => {
         this.#sealedBytes += segment.bytes;
@@ -111,6 +114,7 @@ export class StorageReader implements SegmentReader {
     const before = this.row(log);
     if (end <= before) return;
     await this.#save(log, { row: end });
+    this.#released.set(log.id, end);
     this.#given.delete(log.id);
     for (const sealed of log.segments) {
       if (endOf(sealed) > before && endOf(sealed) <= end) this.#sealedBytes -= sealed.bytes;

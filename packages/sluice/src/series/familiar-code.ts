@@ -125,7 +125,6 @@ export function familiarFunctions({ memory }: LinearMemory): FamiliarFunctions {
 
 /** The loop; `fields` go through the fields of the TimeSeries from `p` on, and must get to `stop`. */
 function walk(tag: number, fields: readonly Code[]): readonly Code[] {
-  const field = (offset: number): Code => load32(get(stage), offset);
   return [
     set(at, field(STAGE.at)),
     set(end, field(STAGE.end)),
@@ -168,6 +167,10 @@ function walk(tag: number, fields: readonly Code[]): readonly Code[] {
     store64(get(stage), get(maxTaken), STAGE.maxTaken),
     giveBack(get(at)),
   ];
+}
+
+function field(offset: number): Code {
+  return load32(get(stage), offset);
 }
 
 function recordOf(table: number, record: Code, shift: number): Code {

@@ -481,7 +481,7 @@ export class SeriesTable implements ActiveSeries {
 
   #resolve(labels: Uint8Array): Resolved | { readonly kind: 'refused'; readonly reason: 'limit' | 'collision' } {
     const whole = wordsOf(this.#digest(labels));
-    const series = this.#lookUp(whole[0]!, whole[1]!);
+    const series = this.#lookUp(whole[0], whole[1]);
     if (series !== 0) {
       const at = series * WORDS + CHECK;
       if (this.#records.words[at] !== whole[2] || this.#records.words[at + 1] !== whole[3])
@@ -490,7 +490,7 @@ export class SeriesTable implements ActiveSeries {
     }
     if (this.active >= this.#limit) return { kind: 'refused', reason: 'limit' };
     const [metricLow, metricHigh] = this.#metricId(metricName(labels));
-    const number = this.#newSeries([metricLow, metricHigh, whole[0]!, whole[1]!], [whole[2]!, whole[3]!]);
+    const number = this.#newSeries([metricLow, metricHigh, whole[0], whole[1]], [whole[2], whole[3]]);
     if (number === 0) return { kind: 'refused', reason: 'limit' };
     this.#setValidFrom(number, this.#clock());
     this.added++;

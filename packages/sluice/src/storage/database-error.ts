@@ -35,8 +35,14 @@ export function isRefusal(error: unknown): boolean {
 /** True for an error number that is in no list: it may be for good although it is treated as passing. */
 export function isUnlisted(error: unknown): boolean {
   const code = clickhouseCode(error);
-  return code !== undefined && !REFUSED.has(code) && !LIMIT.has(code) && !PASSING.has(code);
+  if (code === undefined || REFUSED.has(code) || LIMIT.has(code) || PASSING.has(code)) return false;
+  // Exceptions of libraries (1000 to 1002) have one number for everything; what the machine lacks says nothing about the data.
+  return !(code >= 1000 && code <= 1002 && OF_THE_MACHINE.test(describe(error)));
 }
+
+/** What a library says about a full or broken disk, rights, or too many open files. */
+const OF_THE_MACHINE =
+  /filesystem error|bad_alloc|cannot allocate memory|no space left|quota exceeded|too many open files|permission denied|input\/output error|read-only file system|i\/o error/i;
 
 /** Known to pass, or to be somebody's to mend (rights, disk, read-only): never a reason to set data aside. */
 const PASSING = new Set([

@@ -190,11 +190,11 @@ suite('metadata of series', () => {
 
   test('whatever is said in which order, what is written is what the model says', async () => {
     const names = ['m_total', 'h_bucket', 'h_sum'];
-    const metadata = fc.tuple(fc.constantFrom(0, 1, 3), fc.constantFrom('', 'x', 'y'), fc.constantFrom('', 's'));
+    const said = fc.tuple(fc.constantFrom(0, 1, 3), fc.constantFrom('', 'x', 'y'), fc.constantFrom('', 's'));
     const one = fc.record({
       name: fc.constantFrom(...names),
       instance: fc.constantFrom('a', 'b'),
-      metadata: fc.oneof({ weight: 5, arbitrary: metadata }, fc.constantFrom('empty' as const, undefined)),
+      metadata: fc.oneof({ weight: 5, arbitrary: said }, fc.constantFrom('empty' as const, undefined)),
       metadataFirst: fc.boolean(),
       startTime: fc.boolean(),
     });

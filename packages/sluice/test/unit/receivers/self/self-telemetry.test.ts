@@ -7,7 +7,9 @@ import { createMetrics } from '../../../../src/telemetry/metrics.ts';
 
 const log = createLog({ level: 'silent' });
 
-function labelsOf(series: { readonly labels: readonly { readonly name: string; readonly value: string }[] }): Record<string, string> {
+function labelsOf(series: {
+  readonly labels: readonly { readonly name: string; readonly value: string }[];
+}): Record<string, string> {
   return Object.fromEntries(series.labels.map(({ name, value }) => [name, value]));
 }
 
