@@ -11,12 +11,6 @@ import type { SampleStage } from './sample-stage.ts';
  */
 export type Append<B> = (batches: readonly B[]) => Promise<void>;
 
-/** How one attempt to deliver something ended. */
-export type SendOutcome =
-  | { readonly kind: 'sent' }
-  | { readonly kind: 'retry'; readonly cause: Error; readonly afterMs?: number }
-  | { readonly kind: 'rejected'; readonly items: 'unknown' | readonly number[]; readonly cause: Error };
-
 /** What a caller may do: `write` data in, `read` it back, `admin` everything. */
 export type Scope = 'write' | 'read' | 'admin';
 
@@ -81,9 +75,6 @@ export interface Readiness {
   readonly ready: boolean;
   readonly detail?: string;
 }
-
-/** A 64-bit id as two unsigned 32-bit halves in one number array: [low, high]. */
-export type Id64 = readonly [low: number, high: number];
 
 /**
  * The active Prometheus series of one organisation (design 2.3). Series and forms are small whole numbers; a number stays what it is while its series

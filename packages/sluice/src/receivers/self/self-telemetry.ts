@@ -29,7 +29,7 @@ export function startSelfTelemetry(options: SelfTelemetryOptions): SelfTelemetry
 
   const collect = async (): Promise<void> => {
     const timestamp = Date.now();
-    const { timeseries = [], metadata } = await fromRegistry(metrics.registry, { timestamp, labels });
+    const { timeseries, metadata } = await fromRegistry(metrics.registry, { timestamp, labels });
     // What a scrape would add: Prometheus users look for `up` first.
     lastSeries = [...timeseries, { labels: { __name__: 'up', ...labels }, sample: { value: 1, timestamp } }];
     await options.write(encodeWriteRequest({ timeseries: lastSeries, metadata }));
