@@ -128,25 +128,23 @@ async function serve(args: readonly string[]): Promise<number> {
   for (const warning of loaded.warnings) log.warn({ warning }, 'configuration');
   for (const note of loaded.notes) log.info({ note }, 'configuration');
 
-  const hub = await startHub(loaded.config, log);
-  if (hub.url !== undefined) process.stderr.write(firstSteps(hub.url));
-  return new Promise((resolve) => {
-    let stopping = false;
-    const stop = (signal: string) => {
-      if (stopping) return;
-      stopping = true;
-      log.info({ signal }, 'stopping');
-      resolve(stopped(hub));
-    };
-    process.on('SIGTERM', () => stop('SIGTERM'));
-    process.on('SIGINT', () => stop('SIGINT'));
-    process.on('SIGHUP', () => void hub.reload());
-    // State after an unexpected error cannot be trusted; the journal makes an immediate end safe. Unhandled rejections come here too.
-    process.on('uncaughtException', (error) => {
-      log.fatal({ err: error }, 'BUG: unexpected error; please report it');
-      process.exit(BUG);
-    });
+  // From the first moment on: a signal during the start must neither be lost nor kill.
+  const stop = Promise.withResolvers<NodeJS.Signals>();
+  for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, stop.resolve);
+  let hub: Hub | undefined;
+  process.on('SIGHUP', () => void hub?.reload());
+
+  hub = await startHub(loaded.config, log);
+  // State after an unexpected error cannot be trusted; the journal makes an immediate end safe. Unhandled rejections come here too.
+  process.on('uncaughtException', (error) => {
+    log.fatal({ err: error }, 'BUG: unexpected error; please report it');
+    process.exit(BUG);
   });
+  if (hub.url !== undefined) process.stderr.write(firstSteps(hub.url));
+
+  log.info({ signal: await stop.promise }, 'stopping');
+  await hub.stop();
+  return 0;
 }
 
 /** What somebody who just started the hub does next; on standard error, as standard output carries the log. */
@@ -159,9 +157,4 @@ remote_write:
 remote_read: [{ url: ${url}/api/v1/read, read_recent: true }]
 
 `;
-}
-
-async function stopped(hub: Hub): Promise<number> {
-  await hub.stop();
-  return 0;
 }

@@ -21,8 +21,9 @@ import { createRemoteWrite } from './receivers/prometheus/write.ts';
 import { startSelfTelemetry } from './receivers/self/self-telemetry.ts';
 import { openSeries, type SeriesStore } from './series/open-series.ts';
 import { startLoader } from './storage/loader.ts';
-import { openStorage, type Storage } from './storage/open.ts';
+import { openStorage } from './storage/open.ts';
 import { retentionMs } from './storage/retention.ts';
+import { tellIdentity } from './storage/tell-identity.ts';
 import type { Log } from './telemetry/log.ts';
 import { createMetrics } from './telemetry/metrics.ts';
 
@@ -44,7 +45,13 @@ export async function startHub(config: SluiceConfig, log: Log): Promise<Hub> {
   metrics.collectProcessMetrics();
   metrics.buildInfo.set({ version: VERSION, node: process.version }, 1);
   const started: (() => Promise<unknown> | void)[] = [];
+  const stopped = new AbortController();
+  let stopBy = Infinity;
+  /** One deadline for all parts; each has a moment at least. */
+  const remainingMs = () => Math.max(500, stopBy - performance.now());
   const stopAll = async () => {
+    stopped.abort();
+    stopBy = performance.now() + STOP_DEADLINE_MS;
     for (const stop of started.splice(0).toReversed()) {
       await Promise.resolve(stop()).catch((error: unknown) =>
         log.error({ cause: errorText(error) }, 'a part did not stop cleanly'),
@@ -98,10 +105,10 @@ export async function startHub(config: SluiceConfig, log: Log): Promise<Hub> {
       log,
       metrics,
     });
-    started.push(() => loader.stop(STOP_DEADLINE_MS));
+    started.push(() => loader.stop(remainingMs()));
     storage.onOpen(() => {
       loader.nudge();
-      void identify(series, storage, log);
+      void tellIdentity({ storage, dictionaries: series, log, signal: stopped.signal });
     });
 
     const remoteWrite = createRemoteWrite({
@@ -140,7 +147,7 @@ export async function startHub(config: SluiceConfig, log: Log): Promise<Hub> {
       metrics,
       log,
     });
-    started.push(() => http.stop(STOP_DEADLINE_MS));
+    started.push(() => http.stop(remainingMs()));
 
     const own = organisations[0] ?? bug('no organisation');
     const self = startSelfTelemetry({
@@ -168,15 +175,6 @@ export async function startHub(config: SluiceConfig, log: Log): Promise<Hub> {
   } catch (error) {
     await stopAll();
     throw error;
-  }
-}
-
-/** Tells each dictionary which database its announcements go to: into another one everything is announced anew. */
-async function identify(series: ReadonlyMap<number, SeriesStore>, storage: Storage, log: Log): Promise<void> {
-  try {
-    for (const [org, store] of series) await store.useStorage(await storage.identity(org));
-  } catch (error) {
-    log.warn({ cause: errorText(error) }, 'cannot tell which database this is; tried again when it is opened next');
   }
 }
 

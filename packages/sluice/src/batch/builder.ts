@@ -99,10 +99,12 @@ export class StringBuilder {
   append(source: Uint8Array, start: number, end: number): void {
     const size = end - start;
     this.#reserve(size + 5);
-    let at = writeVarint(this.bytes, this.length, size);
-    if (size <= 48) for (let i = start; i < end; i++) this.bytes[at++] = source[i]!;
+    const { bytes } = this;
+    let at = writeVarint(bytes, this.length, size);
+    // A call costs more than a short loop.
+    if (size <= 48) for (let i = start; i < end; i++) bytes[at++] = source[i]!;
     else {
-      this.bytes.set(source.subarray(start, end), at);
+      bytes.set(source.subarray(start, end), at);
       at += size;
     }
     this.#end(at);

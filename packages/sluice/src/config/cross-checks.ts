@@ -8,12 +8,13 @@ export type PlaceOf = (path: readonly string[]) => Place;
 
 /** What no section can see alone. Sections with mistakes of their own are absent. */
 export function crossChecks(config: Partial<SluiceConfig>, placeOf: PlaceOf): Problem[] {
-  const { listen } = config;
-  if (listen === undefined) return [];
   const problems: Problem[] = [];
   const complain = (path: readonly string[], message: string | undefined) => {
     if (message !== undefined) problems.push({ place: placeOf(path), message });
   };
+  complain(['data-dir'], patternProblem(config));
+  const { listen } = config;
+  if (listen === undefined) return problems;
   for (const name of ['http', 'integration'] as const) {
     const listener = listen[name];
     if (listener === null || !('auth' in config)) continue;
@@ -36,4 +37,10 @@ export function crossChecks(config: Partial<SluiceConfig>, placeOf: PlaceOf): Pr
     }
   }
   return problems;
+}
+
+/** The embedded database reads the paths of segments as patterns: it would find no file, or others as well. */
+function patternProblem({ dataDir, storage }: Partial<SluiceConfig>): string | undefined {
+  if (dataDir === undefined || storage?.engine !== 'chdb' || !/[*?{}]/.test(dataDir)) return undefined;
+  return `data-dir: expected a path without * ? { }, which the embedded database takes for a pattern; got ${dataDir}`;
 }

@@ -16,7 +16,7 @@ export interface QuarantinedRange {
   readonly offset: number;
   readonly length: number;
   readonly rows: number;
-  /** Short, for the metric: `damaged`, `refused`. */
+  /** For the metric. */
   readonly reason: 'damaged' | 'refused';
   /** For people. */
   readonly why: string;
@@ -64,7 +64,8 @@ export function createQuarantine({ dataDir, files, metrics, log, clock }: Quaran
     move(partition, paths, why) {
       const fields = { file: paths.data, cause: why };
       log.error(fields, 'a segment of the journal was set aside: it cannot be used');
-      metrics.journalQuarantined.inc({ table: partition.table, reason: 'unreadable' }, 0);
+      // How many rows it had cannot be read; it had one at least, and somebody watches this count.
+      metrics.journalQuarantined.inc({ table: partition.table, reason: 'unreadable' });
       try {
         files.makeFolderSync(folder);
         note(nameOf(partition, paths.data), { partition, path: paths.data, why });

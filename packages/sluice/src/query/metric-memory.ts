@@ -4,6 +4,8 @@ import type { Matcher } from './matchers.ts';
 export interface RememberedMetrics {
   readonly metricIds: readonly bigint[];
   readonly series: number;
+  /** Expected rows at which there turned out to be too many to fetch whole; Infinity = never seen. */
+  readonly tooMany: number;
 }
 
 const KEPT = 256;
@@ -28,6 +30,12 @@ export class MetricMemory {
     if (found.metricIds.length > MOST_METRICS || key.length > MOST_TEXT) return;
     if (this.#kept.size >= KEPT) this.#kept.delete(this.#kept.keys().next().value!);
     this.#kept.set(key, found);
+  }
+
+  /** Notes that so many expected rows were too many in truth. */
+  tooMany(org: number, matchers: readonly Matcher[], expectedRows: number): void {
+    const known = this.get(org, matchers);
+    if (known !== undefined) this.set(org, matchers, { ...known, tooMany: Math.min(known.tooMany, expectedRows) });
   }
 
   forget(org: number, matchers: readonly Matcher[]): void {

@@ -5,8 +5,9 @@ import { databaseOf } from '../catalog/catalog.ts';
 import { series as seriesSource } from '../catalog/prometheus.ts';
 import { identifier, sql, type Sql } from '../storage/sql.ts';
 import type { Store } from '../storage/store.ts';
+import type { LabelCache } from './label-cache.ts';
 import { labelSetReader, type LabelSet } from './label-set.ts';
-import { matchersSql, type Matcher } from './matchers.ts';
+import { matchersSql, METRIC_NAME, type Matcher } from './matchers.ts';
 import { atLeast } from './time-range.ts';
 
 /** One series, found by its labels. */
@@ -23,8 +24,6 @@ export interface SeriesLookup {
   readonly start: number;
   /** A further condition, on `metric_id` and `series_id` say. */
   readonly condition?: Sql;
-  /** Awaited before a stream is opened, which is for long answers only: whoever holds one already must give it up first. */
-  readonly beforeStream?: () => Promise<void>;
   /** More series than this are refused with `bad_request`. */
   readonly limit: number;
   readonly timeoutMs: number;
@@ -49,27 +48,104 @@ export function announcedSince(start: number): Sql {
  * little, a missing one would be a wrong answer. Labels belong to the ids, so of several rows of a series any one will do.
  */
 export async function findSeries(lookup: SeriesLookup): Promise<FoundSeries[]> {
-  const { store, org, matchers, limit, timeoutMs, signal } = lookup;
-  const table = identifier(databaseOf(seriesSource, org), seriesSource.table);
+  const { store, limit, timeoutMs, signal } = lookup;
   const further = lookup.condition === undefined ? sql`` : sql` AND ${lookup.condition}`;
-  const statement = sql`SELECT metric_id, series_id, CAST(metric_name AS String) AS metric, CAST(labels AS Map(String, String)) AS label_map
-    FROM ${table} WHERE ${matchersSql(matchers)} AND ${announcedSince(lookup.start)}${further}`;
+  const statement = sql`${labelRows(lookup)}${further}`;
   const found = new Map<bigint, FoundSeries>();
   // Short answers whole: starting a stream stops the event loop for some milliseconds.
   const short = await store.select(sql`${statement} LIMIT ${SHORT_ROWS + 1}`, { timeoutMs, signal });
   if (rowsIn(short) <= SHORT_ROWS) for (const block of short) readBlock(block, found);
   else {
-    await lookup.beforeStream?.();
     for await (const block of store.stream(statement, { timeoutMs, signal })) {
       readBlock(block, found);
       if (found.size > limit) break;
     }
   }
-  if (found.size > limit) {
-    const problem = `more than ${limit} series match`;
-    throw new SluiceError('bad_request', `cannot answer the query: ${problem}; narrow it, or raise limits.read-series`);
-  }
+  if (found.size > limit) throw tooMany(limit);
   return [...found.values()].toSorted(byKey);
+}
+
+/** The ids of the series that match. */
+export interface FoundIds {
+  readonly metricIds: readonly bigint[];
+  readonly seriesIds: readonly bigint[];
+  /** True when these are at least half of the metrics' series: naming the others costs more than passing them over. */
+  readonly most: boolean;
+}
+
+/**
+ * As `findSeries`, for who wants to begin with the ids: these come first and are told; then only those labels are fetched that are not in the cache.
+ * Of very many series the ids are not told.
+ */
+export async function findSeriesByIds(
+  lookup: SeriesLookup,
+  labels: LabelCache,
+  told: (ids: FoundIds) => void,
+): Promise<FoundSeries[]> {
+  const { store, org, limit, timeoutMs, signal } = lookup;
+  const { ids, most } = await matchingIds(lookup);
+  if (ids.size > limit) throw tooMany(limit);
+  if (ids.size > SHORT_ROWS) return findSeries(lookup);
+  told({ metricIds: [...new Set(ids.values())], seriesIds: [...ids.keys()], most });
+  const found: FoundSeries[] = [];
+  const missing = new Map<bigint, bigint>();
+  for (const [seriesId, metricId] of ids) {
+    const set = labels.get(org, seriesId);
+    if (set === undefined) missing.set(seriesId, metricId);
+    else found.push({ metricId, seriesId, labels: set.labels, key: set.key });
+  }
+  if (missing.size > 0) {
+    const named = sql`metric_id IN (${[...new Set(missing.values())]}) AND series_id IN (${[...missing.keys()]})`;
+    const few = missing.size <= MOST_NAMED && missing.size < ids.size / 2;
+    const statement = few ? sql`${labelRows(lookup)} AND ${named}` : labelRows(lookup);
+    const read = new Map<bigint, FoundSeries>();
+    for (const block of await store.select(statement, { timeoutMs, signal })) readBlock(block, read, missing);
+    for (const series of read.values()) {
+      labels.set(org, series.seriesId, { labels: series.labels, key: series.key });
+      found.push(series);
+    }
+  }
+  return found.toSorted(byKey);
+}
+
+/** Statement without limits: ids and labels, a row an announcement. */
+function labelRows({ org, matchers, start }: SeriesLookup): Sql {
+  const table = identifier(databaseOf(seriesSource, org), seriesSource.table);
+  return sql`SELECT metric_id, series_id, CAST(metric_name AS String) AS metric, CAST(labels AS Map(String, String)) AS label_map
+    FROM ${table} WHERE ${matchersSql(matchers)} AND ${announcedSince(start)}`;
+}
+
+/** Series ids, with the metric of each. */
+async function matchingIds(lookup: SeriesLookup): Promise<{ ids: Map<bigint, bigint>; most: boolean }> {
+  const { store, org, matchers, start, timeoutMs, signal } = lookup;
+  const table = identifier(databaseOf(seriesSource, org), seriesSource.table);
+  const onName = matchers.filter(({ name }) => name === METRIC_NAME);
+  const others = matchers.filter(({ name }) => name !== METRIC_NAME);
+  const statement = sql`SELECT metric_id, groupUniqArrayIf(series_id, ${matchersSql(others)}) AS ids, uniqExact(series_id) AS all
+    FROM ${table} WHERE ${matchersSql(onName)} AND ${announcedSince(start)} GROUP BY metric_id HAVING notEmpty(ids)`;
+  const ids = new Map<bigint, bigint>();
+  let all = 0;
+  for (const block of await store.select(statement, { timeoutMs, signal })) {
+    const [metricColumn, idColumn, allColumn] = block.columns.map((column) => column.data);
+    if (idColumn?.kind !== 'array') return bug('expected lists of ids');
+    const metric = idsOf(metricColumn!);
+    const id = idsOf(idColumn.element);
+    const count = idsOf(allColumn!);
+    for (let row = 0; row < block.rows; row++) {
+      const metricId = metric(row);
+      all += Number(count(row));
+      for (let at = row === 0 ? 0 : idColumn.ends[row - 1]!; at < idColumn.ends[row]!; at++) ids.set(id(at), metricId);
+    }
+  }
+  return { ids, most: ids.size * 2 >= all };
+}
+
+/** Ids that may stand in one statement. */
+const MOST_NAMED = 4096;
+
+function tooMany(limit: number): SluiceError {
+  const problem = `more than ${limit} series match`;
+  return new SluiceError('bad_request', `cannot answer the query: ${problem}; narrow it, or raise limits.read-series`);
 }
 
 /** Rows that are fetched in one piece, about 5 MB of labels. */
@@ -83,14 +159,19 @@ export function byKey(left: LabelSet, right: LabelSet): number {
   return left.key < right.key ? -1 : left.key > right.key ? 1 : 0;
 }
 
-function readBlock(block: NativeBlock, found: Map<bigint, FoundSeries>): void {
+/** Reads series that are not found yet; with `wanted`, only those. */
+function readBlock(
+  block: NativeBlock,
+  found: Map<bigint, FoundSeries>,
+  wanted?: ReadonlyMap<bigint, bigint>,
+): void {
   const [metricIds, seriesIds, names, labels] = block.columns.map((column) => column.data);
   const metric = idsOf(metricIds!);
   const series = idsOf(seriesIds!);
   const readLabels = labelSetReader(names!, labels!);
   for (let row = 0; row < block.rows; row++) {
     const seriesId = series(row);
-    if (found.has(seriesId)) continue;
+    if (found.has(seriesId) || wanted?.has(seriesId) === false) continue;
     const set = readLabels(row);
     found.set(seriesId, { metricId: metric(row), seriesId, labels: set.labels, key: set.key });
   }

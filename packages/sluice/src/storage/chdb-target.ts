@@ -40,13 +40,15 @@ export async function createChdbTarget(store: ChdbStore, scratchDir: string): Pr
       return isAbove(marker, uuid, block);
     },
 
-    async insert(piece) {
-      if (piece.whole) return store.insert(insertStatement(piece, piece.path), { timeoutMs: INSERT_TIMEOUT_MS });
+    async insert(piece, _marker, signal) {
+      // The signal is the hub's stop: the marker tells the next start whether the part landed all the same.
+      const options = { timeoutMs: INSERT_TIMEOUT_MS, signal };
+      if (piece.whole) return store.insert(insertStatement(piece, piece.path), options);
       const file = join(scratchDir, `${process.pid}-${scratchFiles++}.native`);
       try {
         const bytes = createReadStream(piece.path, { start: piece.start, end: piece.end - 1 });
         await pipeline(bytes, createWriteStream(file, { mode: 0o600 }));
-        return await store.insert(insertStatement(piece, file), { timeoutMs: INSERT_TIMEOUT_MS });
+        return await store.insert(insertStatement(piece, file), options);
       } finally {
         await rm(file, { force: true });
       }

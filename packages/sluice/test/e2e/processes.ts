@@ -9,7 +9,8 @@ import { createInterface } from 'node:readline';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 
-const command = fileURLToPath(new URL('../../bin/sluice.js', import.meta.url));
+/** The program as a user starts it. */
+export const command = fileURLToPath(new URL('../../bin/sluice.js', import.meta.url));
 const peersDirectory = process.env['SLUICE_PEERS'] ?? join(homedir(), '.cache', 'sluice-peers');
 
 /** Options for `it`/`describe`: skipped with a printed reason where a peer is absent, run (and so failed) there when CI=true. */

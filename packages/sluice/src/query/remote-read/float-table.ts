@@ -70,6 +70,15 @@ export class FloatTable {
     return ascending ? count : this.#sort(count);
   }
 
+  /** The points as blocks of one series each, in the order of these indices, with the ids in front. */
+  async *inOrder(order: readonly number[], seriesIds: readonly bigint[]): AsyncGenerator<NativeBlock> {
+    for (const index of order) {
+      const rows = this.gather(index);
+      if (rows > 0) yield blockOf(rows, seriesIds[index]!, this.times, this.values);
+    }
+    this.free();
+  }
+
   /** Gives the memory of the rows back; nothing may be gathered afterwards. */
   free(): void {
     this.#blocks.length = 0;
@@ -138,4 +147,17 @@ export class FloatTable {
     this.values = sortedValues;
     return kept;
   }
+}
+
+function blockOf(rows: number, seriesId: bigint, times: Float64Array, values: Uint32Array): NativeBlock {
+  const columns: [string, string, Uint8Array][] = [
+    ['series_id', 'UInt64', new Uint8Array(new BigUint64Array(rows).fill(seriesId).buffer)],
+    ['time', "DateTime64(3, 'UTC')", new Uint8Array(BigInt64Array.from(times.subarray(0, rows), BigInt).buffer)],
+    ['value', 'Float64', new Uint8Array(values.slice(0, rows * 2).buffer)],
+  ];
+  return {
+    rows,
+    end: 0,
+    columns: columns.map(([name, type, bytes]) => ({ name, type, data: { kind: 'fixed', width: 8, bytes } })),
+  };
 }

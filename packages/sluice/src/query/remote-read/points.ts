@@ -1,7 +1,7 @@
 import type { FoundSeries } from '../series-lookup.ts';
 import type { HistogramRows } from './histogram-rows.ts';
 import { PointCursor } from './point-cursor.ts';
-import { histogramPages, startPoints, type PointRange, type StartedPoints } from './point-streams.ts';
+import { histogramPages, streamPoints, type PointRange, type PointSources } from './point-streams.ts';
 
 /** Takes the points of one series after the other: times in epoch milliseconds, strictly ascending. */
 export interface PointSink {
@@ -19,7 +19,7 @@ const TWO_32 = 4_294_967_296;
 /**
  * Gives all points of the series to the sink, in the order of their ids; steps once a block, so that its user can look at what is there.
  *
- * `started` may have been asked before the series were known: what it gives of others is passed over.
+ * What the sources give of other series is passed over.
  *
  * Of several points for one time the first that comes is given. Floats and histograms of a series are merged by time.
  */
@@ -27,15 +27,14 @@ export async function* readPoints(
   range: PointRange,
   series: readonly FoundSeries[],
   sink: PointSink,
-  started: StartedPoints = startPoints(range),
+  sources: PointSources = streamPoints(range),
 ): AsyncGenerator<void> {
-  const order = series.map((_, index) => index);
-  order.sort((a, b) => compareIds(series[a]!, series[b]!));
+  const order = orderOfIds(series);
   const ranks = new Map(order.map((index, rank) => [series[index]!.seriesId, rank]));
-  const floats = new PointCursor(started.floats, ranks);
+  const floats = new PointCursor(sources.floats, ranks);
   let histograms: PointCursor | undefined;
   try {
-    const some = new Set(await started.withHistograms);
+    const some = new Set(await sources.withHistograms);
     const withHistograms = order.map((index) => series[index]!.seriesId).filter((id) => some.has(id));
     histograms = new PointCursor(histogramPages(range, withHistograms), ranks);
     await Promise.all([floats.load(), histograms.load()]);
@@ -110,6 +109,11 @@ function giveHistograms(cursor: PointCursor, until: number, before: number, sink
   }
   cursor.moveTo(row);
   return last;
+}
+
+/** Indices of the series in the order of their ids, which is the tables'. */
+export function orderOfIds(series: readonly FoundSeries[]): number[] {
+  return series.map((_, index) => index).toSorted((a, b) => compareIds(series[a]!, series[b]!));
 }
 
 function compareIds(left: FoundSeries, right: FoundSeries): number {

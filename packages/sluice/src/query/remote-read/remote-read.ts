@@ -5,6 +5,8 @@ import type { Log } from '../../telemetry/log.ts';
 import type { Metrics } from '../../telemetry/metrics.ts';
 import type { ReadLimits } from '../config.ts';
 import { Gate } from '../gate.ts';
+import { LabelCache } from '../label-cache.ts';
+import { MetricMemory } from '../metric-memory.ts';
 import { samplesAnswer, streamedAnswer, type AnswerOptions } from './answer.ts';
 import { decodeReadRequest, negotiate } from './read-request.ts';
 
@@ -15,6 +17,15 @@ export interface RemoteReadOptions {
   readonly log: Log;
 }
 
+/** What reads leave for each other. */
+interface Shared {
+  readonly gate: Gate;
+  readonly labels: LabelCache;
+  readonly metricMemory: MetricMemory;
+}
+
+/** Some 15,000 series of 15 labels. */
+const LABEL_CACHE_BYTES = 16 << 20;
 const ROUTE = 'remote_read';
 const STREAMED_TYPE = 'application/x-streamed-protobuf; proto=prometheus.ChunkedReadResponse';
 
@@ -25,7 +36,11 @@ const STREAMED_TYPE = 'application/x-streamed-protobuf; proto=prometheus.Chunked
  */
 export function createRemoteRead(options: RemoteReadOptions): HttpRoute[] {
   const { limits } = options;
-  const gate = new Gate(limits.concurrent);
+  const shared: Shared = {
+    gate: new Gate(limits.concurrent),
+    labels: new LabelCache(LABEL_CACHE_BYTES),
+    metricMemory: new MetricMemory(),
+  };
   return ['/api/v1/read', '/api/v1/prom/read'].map((path) => ({
     method: 'POST',
     path,
@@ -33,7 +48,7 @@ export function createRemoteRead(options: RemoteReadOptions): HttpRoute[] {
     bodyLimit: limits.bodyBytes,
     memory: limits.bufferBytes,
     check: checkEncoding,
-    handle: (request) => read(request, options, gate),
+    handle: (request) => read(request, options, shared),
   }));
 }
 
@@ -47,7 +62,7 @@ function checkEncoding(headers: HttpRequest['headers']): HttpReply | undefined {
   };
 }
 
-async function read(request: HttpRequest, options: RemoteReadOptions, gate: Gate): Promise<HttpReply> {
+async function read(request: HttpRequest, options: RemoteReadOptions, shared: Shared): Promise<HttpReply> {
   const { store, limits, metrics, log } = options;
   const timeout = AbortSignal.timeout(limits.timeMs);
   const signal = AbortSignal.any([request.signal, timeout]);
@@ -73,12 +88,14 @@ async function read(request: HttpRequest, options: RemoteReadOptions, gate: Gate
     const decoded = decodeReadRequest(request.body, limits);
     const type = negotiate(decoded.acceptedResponseTypes);
     queries = decoded.queries.length;
-    leave = await gate.enter(signal);
+    leave = await shared.gate.enter(signal);
     const answer: AnswerOptions = {
       store,
       org: request.org,
       limits,
       signal,
+      labels: shared.labels,
+      metricMemory: shared.metricMemory,
       counted: (points) => metrics.readSamples.inc({ route: ROUTE }, points),
     };
     if (type === 'SAMPLES') {

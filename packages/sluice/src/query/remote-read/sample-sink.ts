@@ -36,17 +36,26 @@ export interface SampleTotals {
 
 /** Writes points as TimeSeries messages, each with the tag and length it has in a QueryResult. */
 export class SampleSink implements PointSink {
-  readonly #out = new ProtobufWriter(256 * 1024);
+  readonly #out: ProtobufWriter;
   readonly #series: readonly FoundSeries[];
   readonly #limits: SampleLimits;
   readonly #totals: SampleTotals;
+  readonly #bytesBefore: number;
   readonly #starts: Float64Array;
   readonly #ends: Float64Array;
   #current = 0;
   #content = 0;
   #hasHistogram = false;
 
-  constructor(series: readonly FoundSeries[], limits: SampleLimits, totals: SampleTotals) {
+  /** With `into` the messages go there, and `appendTo` must not be used: for series that come in the order of the list. */
+  constructor(
+    series: readonly FoundSeries[],
+    limits: SampleLimits,
+    totals: SampleTotals,
+    into?: ProtobufWriter,
+  ) {
+    this.#out = into ?? new ProtobufWriter(256 * 1024);
+    this.#bytesBefore = into === undefined ? totals.bytes : 0;
     this.#series = series;
     this.#limits = limits;
     this.#totals = totals;
@@ -130,7 +139,7 @@ export class SampleSink implements PointSink {
     const { samples, bytes } = this.#limits;
     this.#totals.points += points;
     if (this.#totals.points > samples) throw new SluiceError('bad_request', `exceeded sample limit (${samples})`);
-    if (this.#totals.bytes + this.#out.position > bytes) {
+    if (this.#bytesBefore + this.#out.position > bytes) {
       const advice = 'ask for less, or accept STREAMED_XOR_CHUNKS';
       throw new SluiceError('bad_request', `exceeded limit of the answer's size (${bytes} bytes); ${advice}`);
     }

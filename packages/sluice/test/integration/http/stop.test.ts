@@ -1,10 +1,13 @@
 import assert from 'node:assert/strict';
+import { pbkdf2 } from 'node:crypto';
 import { test } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
+import { promisify } from 'node:util';
 import type { HttpRoute } from '../../../src/base/ports.ts';
-import { SluiceError } from '../../../src/base/errors.ts';
+import { isSluiceError, SluiceError } from '../../../src/base/errors.ts';
 import { RawClient, eventually, serve } from './harness.ts';
 
+const derive = promisify(pbkdf2);
 const GET = 'GET /work HTTP/1.1\r\nhost: x\r\n\r\n';
 
 function work(handle: HttpRoute['handle']): HttpRoute {
@@ -83,4 +86,24 @@ test('what was sent ahead is not begun any more', async (t) => {
   await server.stop(2000);
   await client.closed();
   assert.equal(begun, 1);
+});
+
+test('a start that fails does not wait for those who found the first address open', async (t) => {
+  const { server, port } = await serve(t);
+  await server.stop(0);
+  // While these run, the second address waits for a thread to look its name up.
+  const busy = Promise.all(Array.from({ length: 8 }, () => derive('a', 'b', 200_000, 32, 'sha256')));
+  const listener = {
+    addresses: [
+      { host: '127.0.0.1', port },
+      { host: 'no-such-name.invalid', port: 0 },
+    ],
+  };
+  const failed = assert.rejects(serve(t, { listener }), (error) => isSluiceError(error, 'listen_failed'));
+  let client: RawClient | undefined;
+  await eventually(async () => (client = await RawClient.open(t, port).catch(() => undefined)) !== undefined);
+  client?.send('GET /-/healthy HTTP/1.1\r\nhost: x\r\n');
+  await busy;
+  const late = delay(5000, 'late', { ref: false });
+  assert.notEqual(await Promise.race([failed, late]), 'late');
 });

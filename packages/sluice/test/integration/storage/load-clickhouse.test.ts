@@ -2,9 +2,11 @@ import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import { after, afterEach, before, beforeEach, describe, it } from 'node:test';
 import { dataSources } from '../../../src/catalog/catalog.ts';
+import { samples } from '../../../src/catalog/prometheus.ts';
 import { createClickHouseTarget } from '../../../src/storage/clickhouse-target.ts';
 import { createClickHouse, type ClickHouseStore } from '../../../src/storage/clickhouse.ts';
 import { ensureTables } from '../../../src/storage/ensure-tables.ts';
+import type { Piece } from '../../../src/storage/load-target.ts';
 import { startLoader, type Loader } from '../../../src/storage/loader.ts';
 import { createLog } from '../../../src/telemetry/log.ts';
 import { createMetrics } from '../../../src/telemetry/metrics.ts';
@@ -113,6 +115,29 @@ describe('loading into a server', () => {
     await expectEachRowOnce();
     await new Promise((resolve) => setTimeout(resolve, 3000));
     await expectEachRowOnce();
+  });
+
+  it('takes a block without a row in the slice for done, but not an INSERT that began too late', async () => {
+    const { path, bytes } = journal.add(TABLE, [numberedSamples(0, 2, (row) => DAY + row * 2 * 86_400_000)]);
+    const midnight = Date.UTC(2024, 10, 21);
+    const piece: Piece = {
+      source: samples,
+      org: 1,
+      columns: samples.columns.map((column) => column.name),
+      path,
+      start: 0,
+      end: bytes,
+      whole: false,
+      slice: { from: midnight, to: midnight + 86_400_000 },
+      partitionId: '20241121',
+      token: 't',
+    };
+    const target = createClickHouseTarget(store, undefined);
+    const { signal } = new AbortController();
+    const marker = await target.prepare(piece, 1, undefined);
+    assert.equal(await target.insert(piece, marker, signal), 0);
+    const late = { ...marker, deadline: Number(marker['deadline']) - 60_000, query: 'late' };
+    await assert.rejects(target.insert(piece, late, signal), /began too late/);
   });
 
   it('waits for a server that is not there and catches up', async () => {

@@ -21,6 +21,9 @@ const MISTAKES: Readonly<Record<string, readonly string[]>> = {
   bracket: [
     'FILE:2:1: cannot read YAML: Flow sequence in block collection must be sufficiently indented and end with a ]',
   ],
+  'data-dir': [
+    'FILE:1:11: data-dir: expected a path without * ? { }, which the embedded database takes for a pattern; got DIR/hub-{a,b}',
+  ],
   deep: ['FILE:1:7: tags: expected a mapping; got a list', 'FILE:1:71: expected at most 64 levels of nesting'],
   'deepflow-kinds': [
     'FILE:2:16: controller.listen-port: expected a number; got a text',

@@ -158,6 +158,46 @@ test('with sync: always the cursor is on the disk before it counts', async (t) =
   await journal.close();
 });
 
+test('a segment is not deleted, nor its bytes forgotten, before the cursor behind it is on the disk', async (t) => {
+  const dataDir = temporaryFolder(t);
+  let reached = Promise.withResolvers<void>();
+  let holds: Promise<void> | undefined;
+  const files = filesWith({
+    fdatasync: async (fd) => {
+      if (holds !== undefined) {
+        reached.resolve();
+        await holds;
+      }
+      await realFiles.fdatasync(fd);
+    },
+  });
+  const { journal } = await open({ dataDir, sync: 'always', files });
+  const reader = await journal.openReader({
+    name: 'kafka',
+    tables: ['prometheus.samples'],
+    from: 'tail',
+    maxBacklogBytes: Infinity,
+  });
+  await journal.append([sampleBatch([1])]);
+  await journal.seal();
+  const segment = (await journal.storage.next(samplesKey))!;
+  reached = Promise.withResolvers<void>();
+  const held = Promise.withResolvers<void>();
+  holds = held.promise;
+  const confirmed = journal.storage.confirm(segment);
+  await reached.promise;
+  reader.confirm(samplesKey, 1);
+  assert.ok(fs.existsSync(segment.path), "storage's cursor is not written yet");
+  assert.ok(journal.storage.backlogBytes > 0);
+  holds = undefined;
+  held.resolve();
+  await confirmed;
+  assert.equal(fs.existsSync(segment.path), false);
+  assert.equal(journal.storage.backlogBytes, 0);
+  await reader.close();
+  await journal.close();
+});
+
 test('backlogBytes counts open and sealed bytes, also after a restart', async (t) => {
   const dataDir = temporaryFolder(t);
   const { journal, metrics } = await open({ dataDir });

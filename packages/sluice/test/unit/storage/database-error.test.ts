@@ -60,5 +60,20 @@ describe('databaseError', () => {
     assert.equal(isUnlisted(databaseError('query', new Error('Code: 4711. new'))), true);
     assert.equal(isUnlisted(databaseError('query', new Error('Code: 241. memory'))), false);
     assert.equal(isUnlisted(databaseError('query', new Error('socket hang up'))), false);
+    assert.equal(isUnlisted(databaseError('query', new Error('Code: 1001. std::out_of_range: at'))), true);
+  });
+
+  it('never takes a full disk or missing rights for bad data', () => {
+    for (const text of [
+      'filesystem error: in create_directories: No space left on device',
+      'std::bad_alloc',
+      'Access to file denied: Permission denied',
+      'Too many open files',
+      'I/O error: /data/x',
+    ]) {
+      for (const code of [1000, 1001, 1002]) {
+        assert.equal(isUnlisted(databaseError('load', new Error(`Code: ${code}. DB::Exception: ${text}`))), false, text);
+      }
+    }
   });
 });
