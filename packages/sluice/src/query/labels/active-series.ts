@@ -21,6 +21,9 @@ export interface ActiveSeriesQuery {
 /** Rows that may be looked at to find out who has samples in the range; beyond, announcements decide. */
 const MOST_ROWS = 50_000_000;
 const SAMPLE_INTERVAL_MS = 15_000;
+/** How far ahead of the clock samples are taken, and how far back they usually reach; only for the estimate of rows. */
+const AHEAD_MS = samples.acceptAheadMs;
+const USUAL_RETENTION_MS = samples.retention.days * 86_400_000;
 /** Ids in one statement. */
 const GROUP = 4096;
 
@@ -37,7 +40,12 @@ export async function findActiveSeries(query: ActiveSeriesQuery): Promise<FoundS
     for (const series of await findSeries(lookup)) found.set(series.key, series);
   }
   const series = [...found.values()].toSorted(byKey);
-  const expectedRows = series.length * Math.max((end - start) / SAMPLE_INTERVAL_MS, 1);
+  // Without any bound a series that was ever announced is an answer. An open side reaches as far as samples usually do.
+  if (start === -Infinity && end === Infinity) return series;
+  const now = Date.now();
+  const newest = Math.min(end, now + AHEAD_MS);
+  const span = newest - Math.max(start, Math.min(now, newest) - USUAL_RETENTION_MS);
+  const expectedRows = series.length * Math.max(span / SAMPLE_INTERVAL_MS, 1);
   return expectedRows <= MOST_ROWS ? withPoints(series, query) : series;
 }
 

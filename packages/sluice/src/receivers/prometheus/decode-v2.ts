@@ -90,7 +90,7 @@ export class DecoderV2 {
       // The table may have let the memory grow.
       this.#refresh();
       if (at === false) {
-        throw new SluiceError('too_many_requests', 'cannot take the request: no memory is left for its symbols');
+        throw new SluiceError('overloaded', 'cannot take the request: no memory is left for its symbols');
       }
       if (symbols.count > this.#limits.symbolsPerRequest) {
         throw new SluiceError(

@@ -115,7 +115,7 @@ class Region {
       this.#address = this.#memory.allocate(blocks);
       this.#blocks = this.#address === 0 ? 0 : blocks;
       if (this.#address === 0) {
-        throw new SluiceError('too_many_requests', 'cannot take the body: no memory is left for it', {
+        throw new SluiceError('overloaded', 'cannot take the body: no memory is left for it', {
           retryAfterMs: 5_000,
         });
       }
