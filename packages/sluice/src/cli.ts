@@ -128,6 +128,12 @@ async function serve(args: readonly string[]): Promise<number> {
   for (const warning of loaded.warnings) log.warn({ warning }, 'configuration');
   for (const note of loaded.notes) log.info({ note }, 'configuration');
 
+  // State after an unexpected error cannot be trusted; the journal makes an immediate end safe. Unhandled rejections come here too.
+  process.on('uncaughtException', (error) => {
+    log.fatal({ err: error }, 'BUG: unexpected error; please report it');
+    process.exit(BUG);
+  });
+
   // From the first moment on: a signal during the start must neither be lost nor kill.
   const stop = Promise.withResolvers<NodeJS.Signals>();
   for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, stop.resolve);
@@ -135,11 +141,6 @@ async function serve(args: readonly string[]): Promise<number> {
   process.on('SIGHUP', () => void hub?.reload());
 
   hub = await startHub(loaded.config, log);
-  // State after an unexpected error cannot be trusted; the journal makes an immediate end safe. Unhandled rejections come here too.
-  process.on('uncaughtException', (error) => {
-    log.fatal({ err: error }, 'BUG: unexpected error; please report it');
-    process.exit(BUG);
-  });
   if (hub.url !== undefined) process.stderr.write(firstSteps(hub.url));
 
   log.info({ signal: await stop.promise }, 'stopping');

@@ -1,44 +1,26 @@
 /** Why a request or connection did not reach its handler: the values of the label `reason` of sluice_http_refused_total. */
-export type RefusedReason =
-  /** Too many wrong passwords were tried. */
-  | 'attempts'
-  /** The body is larger than the limit of its route. */
-  | 'body_size'
-  /** The route refused the headers. */
-  | 'check'
-  /** Limits.connections is reached and no connection is idle. */
-  | 'connections'
-  /** The credentials do not have the scope. */
-  | 'forbidden'
-  /** The client went away before its body was complete. */
-  | 'gone'
-  /** The headers are larger than 16 KiB. */
-  | 'header_size'
-  /** An idle connection was closed in favour of a new one. */
-  | 'idle'
-  /** The bytes are not HTTP. */
-  | 'malformed'
-  /** Running requests use all of limits.memory. */
-  | 'memory'
-  /** The route exists for another method. */
-  | 'method'
-  /** The address is not in `allow`. */
-  | 'network'
-  /** There is no such route. */
-  | 'not_found'
-  /** X-Org-Id is not one of the configured organisations. */
-  | 'organisation'
-  /** Too many requests were sent ahead on one connection. */
-  | 'pipelined'
-  /** The body came too slowly. */
-  | 'slow_body'
-  /** The headers came too slowly. */
-  | 'slow_header'
-  /** The client did not read its answer. */
-  | 'slow_reader'
-  /** The hub is stopping. */
-  | 'stopping'
-  /** The TLS handshake failed. */
-  | 'tls'
-  /** Credentials are missing or wrong. */
-  | 'unauthorized';
+export const REFUSED_REASONS = {
+  attempts: 'too many wrong passwords were tried',
+  body_size: 'the body is larger than the limit of its route',
+  check: 'the route refused the headers',
+  connections: 'limits.connections is reached and no connection is idle',
+  forbidden: 'the credentials do not have the scope',
+  gone: 'the client went away before its body was complete',
+  header_size: 'the headers are larger than 16 KiB',
+  idle: 'an idle connection was closed in favour of a new one',
+  malformed: 'the bytes are not HTTP',
+  memory: 'running requests use all of limits.memory',
+  method: 'the route exists for another method',
+  network: 'the address is not in `allow`',
+  not_found: 'there is no such route',
+  organisation: 'X-Org-Id is not one of the configured organisations',
+  pipelined: 'too many requests were sent ahead on one connection',
+  slow_body: 'the body came too slowly',
+  slow_header: 'the headers came too slowly',
+  slow_reader: 'the client did not read its answer',
+  stopping: 'the hub is stopping',
+  tls: 'the TLS handshake failed',
+  unauthorized: 'credentials are missing or wrong',
+} as const;
+
+export type RefusedReason = keyof typeof REFUSED_REASONS;

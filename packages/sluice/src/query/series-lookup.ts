@@ -151,7 +151,7 @@ function tooMany(limit: number): SluiceError {
 /** Rows that are fetched in one piece, about 5 MB of labels. */
 const SHORT_ROWS = 20_000;
 
-function rowsIn(blocks: readonly NativeBlock[]): number {
+export function rowsIn(blocks: readonly NativeBlock[]): number {
   return blocks.reduce((sum, { rows }) => sum + rows, 0);
 }
 
@@ -160,11 +160,7 @@ export function byKey(left: LabelSet, right: LabelSet): number {
 }
 
 /** Reads series that are not found yet; with `wanted`, only those. */
-function readBlock(
-  block: NativeBlock,
-  found: Map<bigint, FoundSeries>,
-  wanted?: ReadonlyMap<bigint, bigint>,
-): void {
+function readBlock(block: NativeBlock, found: Map<bigint, FoundSeries>, wanted?: ReadonlyMap<bigint, bigint>): void {
   const [metricIds, seriesIds, names, labels] = block.columns.map((column) => column.data);
   const metric = idsOf(metricIds!);
   const series = idsOf(seriesIds!);

@@ -15,6 +15,7 @@ import {
   ttlExpression,
   ttlOf,
   type TableOptions,
+  isSynced,
 } from './tables.ts';
 
 export interface EnsureOptions extends TableOptions {
@@ -68,7 +69,7 @@ function statementsFor(source: DataSource, org: number, options: TableOptions, e
   const wanted = kept === undefined ? undefined : ttlExpression(source, kept);
   if (ttlOf(engineFull) !== wanted) statements.push(changeRetention(source, org, options));
   const synced = /\bfsync_after_insert = (?:1|true)\b/.test(engineFull);
-  if (synced !== (options.fsync === true)) statements.push(changeFsync(source, org, options));
+  if (synced !== isSynced(source, options)) statements.push(changeFsync(source, org, options));
   return statements;
 }
 

@@ -139,7 +139,7 @@ function tableSettings(source: DataSource, options: TableOptions): readonly (rea
   if (source.partitionBy !== 'none') settings.push(['ttl_only_drop_parts', 1]);
   // A changed retention rewrites only the parts' dates, not their rows.
   settings.push(['materialize_ttl_recalculate_only', 1]);
-  if (options.fsync === true) {
+  if (isSynced(source, options)) {
     settings.push(['fsync_after_insert', 1], ['fsync_part_directory', 1], ['min_rows_to_fsync_after_merge', 1]);
   }
   if (options.cluster !== undefined) {
@@ -151,11 +151,19 @@ function tableSettings(source: DataSource, options: TableOptions): readonly (rea
 /** The settings of `sync: always` as an ALTER, for tables made without them (or back again). */
 export function changeFsync(source: DataSource, org: number, options: TableOptions): Sql {
   const names = tableNames(source, org, options.cluster);
-  const on = options.fsync === true ? 1 : 0;
+  const on = isSynced(source, options) ? 1 : 0;
   return sql`ALTER TABLE ${identifier(names.database, names.stored)}${onCluster(options.cluster)} MODIFY SETTING fsync_after_insert = ${on}, fsync_part_directory = ${on}, min_rows_to_fsync_after_merge = ${on}`;
 }
 
 function onCluster(cluster: string | undefined): Sql {
   if (cluster === undefined) return sql``;
   return cluster === '' ? bug('a cluster has a name') : sql` ON CLUSTER ${identifier(cluster)}`;
+}
+
+/**
+ * Whether inserts and merges of the table are synced to the disk. Always for what is said once in 24 h (series, metadata): a power failure that took it
+ * would be felt until it is said again.
+ */
+export function isSynced(source: DataSource, options: { readonly fsync?: boolean }): boolean {
+  return options.fsync === true || source.engine.kind === 'ReplacingMergeTree';
 }

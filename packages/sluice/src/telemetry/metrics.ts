@@ -59,7 +59,6 @@ export function createMetrics(registry: Registry = new Registry()) {
     ]),
     storageRows: counter('sluice_storage_rows_total', 'Rows confirmed by the database', ['table']),
     storageInsertSeconds: histogram('sluice_storage_insert_seconds', 'Duration of an insert', latency, ['table']),
-    storageQueries: counter('sluice_storage_queries_total', 'Queries to the database, by outcome', ['outcome']),
 
     readQueries: counter('sluice_read_queries_total', 'Queries answered, by route and outcome', ['route', 'outcome']),
     readSamples: counter('sluice_read_samples_total', 'Samples sent to readers', ['route']),

@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
 import { pages } from '../../../../scripts/write-docs.ts';
 import { ERROR_CODES } from '../../src/base/errors.ts';
+import { LABEL_VALUES } from '../../src/telemetry/label-values.ts';
 import { createMetrics } from '../../src/telemetry/metrics.ts';
 
 const repository = new URL('../../../../', import.meta.url);
@@ -15,12 +16,25 @@ for (const [path, text] of pages()) {
 }
 
 test('docs/metrics.md lists every metric with its labels, and nothing else', () => {
-  const listed = firstCells('docs/metrics.md').toSorted();
+  const listed = [...new Set(firstCells('docs/metrics.md'))].toSorted();
   const declared = createMetrics().registry.getMetricsAsArray();
   assert.ok(declared.length > 20);
   assert.deepEqual(listed, declared.map(({ name }) => name).toSorted());
   const page = readFileSync(new URL('docs/metrics.md', repository), 'utf8');
   assert.match(page, /^\| `sluice_dropped_rows_total` +\| counter +\| `input`, `reason` +\| /m);
+});
+
+test('values are explained of labels that there are', () => {
+  const { registry } = createMetrics();
+  for (const { metric, label, values } of LABEL_VALUES) {
+    const declared: object | undefined = registry.getSingleMetric(metric);
+    const labels: unknown = declared !== undefined && 'labelNames' in declared ? declared.labelNames : [];
+    assert.ok(Array.isArray(labels) && labels.includes(label), `${metric} has no label ${label}`);
+    assert.ok(
+      Object.keys(values).every((value) => /^[a-z_]+$/.test(value)),
+      metric,
+    );
+  }
 });
 
 test('docs/errors.md lists every code, and nothing else', () => {

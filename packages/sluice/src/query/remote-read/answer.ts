@@ -85,8 +85,28 @@ export async function* streamedAnswer(
 
 /** The queries' answers as one ReadResponse, compressed. Throws `bad_request` when it is beyond the limits for that. */
 export async function samplesAnswer(queries: readonly ReadQuery[], options: AnswerOptions): Promise<Uint8Array> {
+  const response = spareResponse ?? new ProtobufWriter();
+  spareResponse = undefined;
+  try {
+    await writeResponse(response, queries, options);
+    if (options.signal.aborted) throw new SluiceError('cancelled', 'cannot answer the query: it was cancelled');
+    return await compress(response.written());
+  } finally {
+    // It gives up very large memory.
+    response.reset();
+    spareResponse = response;
+  }
+}
+
+/** Memory of the last response: growing to some megabytes every time costs as much as writing them. */
+let spareResponse: ProtobufWriter | undefined;
+
+async function writeResponse(
+  response: ProtobufWriter,
+  queries: readonly ReadQuery[],
+  options: AnswerOptions,
+): Promise<void> {
   const { limits } = options;
-  const response = new ProtobufWriter();
   for (const query of queries) {
     const totals = { points: 0, bytes: response.position };
     const sinkLimits = { samples: limits.samples, bytes: limits.responseBytes };
@@ -111,8 +131,6 @@ export async function samplesAnswer(queries: readonly ReadQuery[], options: Answ
     response.close(content, 4);
     options.counted(totals.points);
   }
-  if (options.signal.aborted) throw new SluiceError('cancelled', 'cannot answer the query: it was cancelled');
-  return compress(response.written());
 }
 
 /** The series of a query, and perhaps all their points, asked for meanwhile. */

@@ -17,18 +17,22 @@ export class BitWriter {
   /** Only [0, length) is written, and only after `finish`. */
   bytes: Uint8Array<ArrayBuffer>;
   length = 0;
-  #pending = 0;
-  #pendingBits = 0;
+  /** Over `bytes`; replaced with them. */
+  view: DataView<ArrayBuffer>;
+  /** Bits behind `length`, from the top, and how many. For loops that take over for a while. */
+  pending = 0;
+  pendingBits = 0;
 
   constructor(capacity = 4096) {
     this.bytes = new Uint8Array(capacity);
+    this.view = new DataView(this.bytes.buffer);
   }
 
   /** Starts again, keeping the memory. */
   reset(): void {
     this.length = 0;
-    this.#pending = 0;
-    this.#pendingBits = 0;
+    this.pending = 0;
+    this.pendingBits = 0;
   }
 
   /** Makes room for `count` more bytes; the writes below do not check. */
@@ -38,18 +42,19 @@ export class BitWriter {
     const grown = new Uint8Array(Math.max(needed, this.bytes.length * 2));
     grown.set(this.bytes.subarray(0, this.length));
     this.bytes = grown;
+    this.view = new DataView(grown.buffer);
   }
 
   /** The low `count` (1..32) bits of `value`; the bits above them must be 0. */
   bits(value: number, count: number): void {
-    const free = 32 - this.#pendingBits;
+    const free = 32 - this.pendingBits;
     if (count < free) {
-      this.#pending |= value << (free - count);
-      this.#pendingBits += count;
+      this.pending |= value << (free - count);
+      this.pendingBits += count;
       return;
     }
     const rest = count - free;
-    const word = this.#pending | (value >>> rest);
+    const word = this.pending | (value >>> rest);
     const { bytes } = this;
     const at = this.length;
     bytes[at] = word >>> 24;
@@ -57,8 +62,8 @@ export class BitWriter {
     bytes[at + 2] = word >>> 8;
     bytes[at + 3] = word;
     this.length = at + 4;
-    this.#pendingBits = rest;
-    this.#pending = rest === 0 ? 0 : value << (32 - rest);
+    this.pendingBits = rest;
+    this.pending = rest === 0 ? 0 : value << (32 - rest);
   }
 
   /** 64 bits. */
@@ -132,13 +137,13 @@ export class BitWriter {
 
   /** Fills the last byte up with zeros. */
   finish(): void {
-    let word = this.#pending;
-    for (let left = this.#pendingBits; left > 0; left -= 8) {
+    let word = this.pending;
+    for (let left = this.pendingBits; left > 0; left -= 8) {
       this.bytes[this.length++] = word >>> 24;
       word <<= 8;
     }
-    this.#pending = 0;
-    this.#pendingBits = 0;
+    this.pending = 0;
+    this.pendingBits = 0;
   }
 
   /** What was written, as a view. */

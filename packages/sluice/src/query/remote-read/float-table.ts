@@ -122,7 +122,8 @@ export class FloatTable {
 
   #words(block: NativeBlock, index: number): DataView {
     const data = block.columns[index]?.data;
-    if (data?.kind !== 'fixed' || data.width !== 8) return bug(`expected a column of 8 bytes a value; got ${data?.kind}`);
+    if (data?.kind !== 'fixed' || data.width !== 8)
+      return bug(`expected a column of 8 bytes a value; got ${data?.kind}`);
     const { buffer, byteOffset, byteLength } = data.bytes;
     if (buffer instanceof ArrayBuffer && buffer.byteLength > OWN_BUFFER_BYTES) this.#buffers.add(buffer);
     return new DataView(buffer, byteOffset, byteLength);

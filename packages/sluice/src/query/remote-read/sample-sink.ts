@@ -18,7 +18,10 @@ const SAMPLE = (2 << 3) | 2;
 const HISTOGRAM = (4 << 3) | 2;
 const RESULT_SERIES = (1 << 3) | 2;
 const NO_RESET = 2;
-const TWO_32 = 4_294_967_296;
+const TWO_28 = 2 ** 28;
+const TWO_32 = 2 ** 32;
+const TWO_35 = 2 ** 35;
+const TWO_42 = 2 ** 42;
 
 export interface SampleLimits {
   /** Points of all series of the query. */
@@ -48,12 +51,7 @@ export class SampleSink implements PointSink {
   #hasHistogram = false;
 
   /** With `into` the messages go there, and `appendTo` must not be used: for series that come in the order of the list. */
-  constructor(
-    series: readonly FoundSeries[],
-    limits: SampleLimits,
-    totals: SampleTotals,
-    into?: ProtobufWriter,
-  ) {
+  constructor(series: readonly FoundSeries[], limits: SampleLimits, totals: SampleTotals, into?: ProtobufWriter) {
     this.#out = into ?? new ProtobufWriter(256 * 1024);
     this.#bytesBefore = into === undefined ? totals.bytes : 0;
     this.#series = series;
@@ -77,33 +75,26 @@ export class SampleSink implements PointSink {
     const out = this.#out;
     // Tag, length, and a sample of at most 9 + 11 bytes.
     out.reserve(count * 22);
-    const { bytes, view } = out;
+    const { view } = out;
     let at = out.position;
     for (let index = 0; index < count; index++) {
       const low = values[index * 2]!;
       const high = values[index * 2 + 1]!;
-      bytes[at] = SAMPLE;
-      const length = at + 1;
-      at += 2;
-      if (low !== 0 || high !== 0) {
-        bytes[at] = (1 << 3) | 1;
-        view.setUint32(at + 1, low, true);
-        view.setUint32(at + 5, high, true);
-        at += 9;
-      }
       const time = times[index]!;
-      if (time !== 0) {
-        bytes[at++] = 2 << 3;
-        let timeLow = (time % TWO_32) >>> 0;
-        let timeHigh = Math.floor(time / TWO_32) >>> 0;
-        while (timeHigh > 0 || timeLow > 127) {
-          bytes[at++] = (timeLow & 127) | 128;
-          timeLow = ((timeLow >>> 7) | (timeHigh << 25)) >>> 0;
-          timeHigh >>>= 7;
-        }
-        bytes[at++] = timeLow;
+      // Nearly all: a value, and a time of six bytes (1971 to 2109).
+      if (time >= TWO_35 && time < TWO_42 && (low | high) !== 0) {
+        const above = Math.floor(time / TWO_28) | 0;
+        const below = (time - above * TWO_28) | 0;
+        view.setInt32(at, SAMPLE | (16 << 8) | (((1 << 3) | 1) << 16) | ((low & 255) << 24), true);
+        view.setInt32(at + 4, (low >>> 8) | (high << 24), true);
+        view.setInt32(at + 8, (high >>> 8) | ((2 << 3) << 24), true);
+        const first = (below & 127) | ((below & 0x3f80) << 1) | ((below & 0x1fc000) << 2) | ((below & 0xfe00000) << 3);
+        view.setInt32(at + 12, first | 0x80808080, true);
+        view.setInt16(at + 16, (above & 127) | 128 | ((above >>> 7) << 8), true);
+        at += 18;
+        continue;
       }
-      bytes[length] = at - length - 1;
+      at = writeSample(out, at, time, low, high);
     }
     out.position = at;
   }
@@ -144,6 +135,33 @@ export class SampleSink implements PointSink {
       throw new SluiceError('bad_request', `exceeded limit of the answer's size (${bytes} bytes); ${advice}`);
     }
   }
+}
+
+/** Any sample; returns where it ends. */
+function writeSample(out: ProtobufWriter, start: number, time: number, low: number, high: number): number {
+  const { bytes, view } = out;
+  let at = start + 2;
+  bytes[start] = SAMPLE;
+  if (low !== 0 || high !== 0) {
+    bytes[at] = (1 << 3) | 1;
+    view.setUint32(at + 1, low, true);
+    view.setUint32(at + 5, high, true);
+    at += 9;
+  }
+  if (time !== 0) {
+    bytes[at++] = 2 << 3;
+    let timeHigh = Math.floor(time / TWO_32);
+    let timeLow = (time - timeHigh * TWO_32) >>> 0;
+    timeHigh >>>= 0;
+    while (timeHigh > 0 || timeLow > 127) {
+      bytes[at++] = (timeLow & 127) | 128;
+      timeLow = ((timeLow >>> 7) | (timeHigh << 25)) >>> 0;
+      timeHigh >>>= 7;
+    }
+    bytes[at++] = timeLow;
+  }
+  bytes[start + 1] = at - start - 2;
+  return at;
 }
 
 /** All but the last two fields. `follows`: there is a histogram before it in the answer, to which its hint can refer. */

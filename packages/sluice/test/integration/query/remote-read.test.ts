@@ -3,6 +3,7 @@ import { after, before, describe, it } from 'node:test';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import { SluiceError, isSluiceError } from '../../../src/base/errors.ts';
+import type { HttpRoute } from '../../../src/base/ports.ts';
 import { createLog } from '../../../src/telemetry/log.ts';
 import { createMetrics } from '../../../src/telemetry/metrics.ts';
 import { readLimitsSchema, toReadLimits, type ReadLimits } from '../../../src/query/config.ts';
@@ -285,13 +286,15 @@ describe('remote read', () => {
         }
       },
     };
-    const one = createRemoteRead({ store: failing, limits, metrics, log });
+    // So little memory that the samples are not fetched whole but come as a stream.
+    const small = { ...limits, bufferBytes: 300_000 };
+    const one = createRemoteRead({ store: failing, limits: small, metrics, log });
     const request = { method: 'POST', path: '/api/v1/read' };
     await assert.rejects(ask(one, { ...request, body: readRequest([named('many')], STREAMED) }), /the disk is gone/);
     const later = readRequest([{ start: T, end: T, matchers: [['pod', 0, 'pod-0']] }, named('many')], STREAMED);
     const sound = createRemoteRead({
-      store: { ...failing, stream: failsFrom(database.store, 2) },
-      limits,
+      store: { ...failing, stream: failsFrom(database.store, 1) },
+      limits: small,
       metrics,
       log,
     });
@@ -305,13 +308,12 @@ describe('remote read', () => {
       ...database.store,
       engine: 'chdb',
       command: (...all) => database.store.command(...all),
-      select: (...all) => database.store.select(...all),
-      close: () => Promise.resolve(),
-      // oxlint-disable-next-line require-yield -- the database never answers
-      async *stream(_, options) {
+      async select(_, options) {
         await new Promise((done) => options?.signal?.addEventListener('abort', done));
         throw new SluiceError('cancelled', 'cannot query the database: it was cancelled');
       },
+      stream: (...all) => database.store.stream(...all),
+      close: () => Promise.resolve(),
     };
     const start = performance.now();
     const one = createRemoteRead({ store: slow, limits: { ...limits, timeMs: 100 }, metrics, log });
@@ -321,6 +323,79 @@ describe('remote read', () => {
       (error) => isSluiceError(error, 'storage_limit') && /within 100 ms/.test(error.message),
     );
     assert.ok(performance.now() - start < 5000);
+  });
+
+  it('gives the same when it fetches whole, remembers, guesses wrong or reads a stream', async () => {
+    // Series of two metrics, in parts of which some overlap, some hold equal times; other series of the metrics are not wanted.
+    const data = (count: number, from: number, step: number): DataSeries[] =>
+      Array.from({ length: 24 }, (_, index) => ({
+        labels: [
+          ['__name__', `parts_${index % 2}`],
+          ['n', String(index)],
+          ['part', index < 18 ? 'wanted' : 'not'],
+        ],
+        samples: points(count, from, step),
+      }));
+    await database.insert(data(50, T, 30_000));
+    await database.insert(data(50, T + 15_000, 30_000));
+    await database.insert(data(20, T + 1_500_000, 15_000).toReversed());
+    const wanted: TestQuery = { start: T, end: T + 3_600_000, matchers: [['part', 0, 'wanted']] };
+    const few: TestQuery = { ...wanted, matchers: [...wanted.matchers, ['n', 2, '[01]']] };
+    const times = Array.from({ length: 120 }, (_, index) => T + index * 15_000);
+    const seen: string[] = [];
+    const watched: Store = {
+      engine: 'chdb',
+      command: (...all) => database.store.command(...all),
+      close: () => Promise.resolve(),
+      select: (statement, options) => {
+        if (statement.text.includes('`samples`'))
+          seen.push(statement.text.includes('series_id IN') ? 'named' : 'whole');
+        else if (statement.text.includes('label_map')) seen.push('labels');
+        return database.store.select(statement, options);
+      },
+      stream: (statement, options) => {
+        seen.push('stream');
+        return database.store.stream(statement, options);
+      },
+    };
+    const answerOf = async (one: readonly HttpRoute[], query: TestQuery) => {
+      seen.length = 0;
+      const request = { method: 'POST', path: '/api/v1/read', body: readRequest([query], STREAMED) };
+      return decodeStreamed(await bodyOf(await ask(one, request)), 1)[0]!;
+    };
+    const one = routes({}, watched);
+    const first = await answerOf(one, wanted);
+    assert.deepEqual(seen, ['whole', 'labels']);
+    assert.equal(first.length, 18);
+    for (const { samples, labels } of first) {
+      assert.deepEqual(labels[2], ['part', 'wanted']);
+      assert.deepEqual(
+        samples.map(({ time }) => time),
+        times,
+      );
+    }
+    assert.deepEqual(await answerOf(one, wanted), first);
+    assert.deepEqual(seen, ['whole']);
+    const two = await answerOf(one, few);
+    assert.deepEqual(seen, ['named']);
+    assert.deepEqual(
+      two,
+      first.filter(({ labels }) => ['0', '1'].includes(labels[1]![1])),
+    );
+    assert.deepEqual(await answerOf(routes({ bufferBytes: 48 * 1000 }, watched), wanted), first);
+    assert.deepEqual(seen, ['labels', 'stream']);
+    // 18 x 41 expected rows of this shorter time fit, the 24 x 60 found do not.
+    const shorter: TestQuery = { ...wanted, end: T + 600_000 };
+    const dense = data(600, T + 1, 1000);
+    await database.insert(dense);
+    const whole = await answerOf(routes({}, watched), shorter);
+    const tight = routes({ bufferBytes: 48 * 1000 }, watched);
+    assert.deepEqual(await answerOf(tight, shorter), whole);
+    assert.deepEqual(seen.toSorted(), ['labels', 'stream', 'whole']);
+    assert.equal(whole[0]!.samples.length, 641);
+    assert.deepEqual(await answerOf(tight, shorter), whole);
+    assert.deepEqual(seen, ['stream']);
+    assert.equal((await both([shorter]))[0]!.length, 18);
   });
 
   it('stays flat in memory while a large answer is streamed', async () => {

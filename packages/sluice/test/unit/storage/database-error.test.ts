@@ -72,7 +72,11 @@ describe('databaseError', () => {
       'I/O error: /data/x',
     ]) {
       for (const code of [1000, 1001, 1002]) {
-        assert.equal(isUnlisted(databaseError('load', new Error(`Code: ${code}. DB::Exception: ${text}`))), false, text);
+        assert.equal(
+          isUnlisted(databaseError('load', new Error(`Code: ${code}. DB::Exception: ${text}`))),
+          false,
+          text,
+        );
       }
     }
   });
