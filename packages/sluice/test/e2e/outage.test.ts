@@ -3,7 +3,7 @@ import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { describe, it } from 'node:test';
 import { compressBlock, encodeWriteRequest } from 'promwrite/wire';
 import { startChdbFront } from '../integration/storage/chdb-front.ts';
-import { freePort, Hub, Scratch, until } from './processes.ts';
+import { Hub, Scratch, until } from './processes.ts';
 
 /** The database away, slow, damaged or gone, while a sender goes on. */
 
@@ -129,32 +129,6 @@ describe('storage outage', () => {
       assert.equal(await hub.end(), 0, hub.output());
     },
   );
-
-  it('a second hub on the same data directory is refused, naming it, and the first goes on', { timeout }, async () => {
-    using scratch = new Scratch();
-    const dataDir = `${scratch.path}/hub`;
-    await using hub = await Hub.start(dataDir);
-    await assert.rejects(
-      Hub.start(dataDir),
-      (error: Error) => error.message.includes('sluice ended with 2') && error.message.includes(dataDir),
-    );
-    assert.equal((await write(hub, numbered(0, 10))).status, 204);
-    assert.equal(await hub.end(), 0, hub.output());
-  });
-
-  it('a port in use is told with the address and exit code 2', { timeout }, async () => {
-    using scratch = new Scratch();
-    const port = await freePort();
-    await using hub = await Hub.start(`${scratch.path}/a`, {
-      args: ['--set', `listen.http=127.0.0.1:${port}`],
-      listen: false,
-    });
-    await assert.rejects(
-      Hub.start(`${scratch.path}/b`, { args: ['--set', `listen.http=127.0.0.1:${port}`], listen: false }),
-      (error: Error) => error.message.includes('sluice ended with 2') && error.message.includes(`127.0.0.1:${port}`),
-    );
-    assert.equal(await hub.end(), 0, hub.output());
-  });
 });
 
 const base = Date.now() - 3_600_000;
