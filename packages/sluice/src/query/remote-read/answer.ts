@@ -155,13 +155,14 @@ async function lookUp(query: ReadQuery, options: AnswerOptions): Promise<Lookup>
     series * rowsPerSeries <= mostRows && series * rowsPerSeries < (remembered?.tooMany ?? Infinity);
   const guess = remembered?.metricIds ?? namedMetrics(matchers);
   let fetching: FetchedPoints | undefined;
-  if (guess !== undefined && fits(remembered?.series ?? 1)) {
+  if (guess !== undefined && guess.length > 0 && fits(remembered?.series ?? 1)) {
     fetching = fetchPoints(pointRange(query, guess, options), mostRows);
   }
   const lookup = { store, org, matchers, start, limit: limits.series, timeoutMs: limits.timeMs, signal };
   const found = await findSeriesByIds(lookup, labels, ({ metricIds, seriesIds, most }) => {
     const series = seriesIds.length;
-    if (most) metricMemory.set(org, matchers, { metricIds, series, tooMany: remembered?.tooMany ?? Infinity });
+    if (most && series > 0)
+      metricMemory.set(org, matchers, { metricIds, series, tooMany: remembered?.tooMany ?? Infinity });
     else metricMemory.forget(org, matchers);
     if (series === 0 || !fits(series)) {
       fetching = undefined;

@@ -117,6 +117,11 @@ describe('remote read', () => {
     assert.deepEqual([results[1]!.length, results[2]!.length, results[3]!.length], [0, 300, 0]);
   });
 
+  it('answers with nothing as often as it is asked for nothing', async () => {
+    const nobody: TestQuery = { start: T, end: T + 60_000, matchers: [['pod', 0, 'nobody']] };
+    for (let round = 0; round < 3; round++) assert.deepEqual(await both([nobody]), [[]]);
+  });
+
   it('gives rows that came out of order in order, and one of several for a time', async () => {
     const labels = [['__name__', 'disorder']] as const;
     await database.insert([{ labels, samples: points(200).toReversed() }]);
