@@ -1,9 +1,9 @@
+import { METRIC_TYPES } from 'promwrite/wire';
 import type { LinearMemory } from '../../base/linear-memory.ts';
 import { LabelList } from '../../base/label-fields.ts';
 import type { ActiveSeries } from '../../base/ports.ts';
 import type { Acceptance } from './acceptance.ts';
 import type { RemoteWriteLimits } from './config.ts';
-import { METRIC_TYPES } from './family-metadata.ts';
 import { HistogramReader } from './histogram.ts';
 import { type MessageMemory, SCRATCH_BYTES } from './message-memory.ts';
 import { MAX_SERIES_BYTES } from './new-series.ts';

@@ -1,10 +1,11 @@
+import { METRIC_TYPES } from 'promwrite/wire';
 import { SluiceError } from '../../base/errors.ts';
 import { LabelList } from '../../base/label-fields.ts';
 import type { LinearMemory } from '../../base/linear-memory.ts';
 import type { ActiveSeries } from '../../base/ports.ts';
 import type { Acceptance } from './acceptance.ts';
 import type { RemoteWriteLimits } from './config.ts';
-import { familyOf, METRIC_TYPES } from './family-metadata.ts';
+import { familyOf } from './family-metadata.ts';
 import { HistogramReader } from './histogram.ts';
 import type { MessageMemory } from './message-memory.ts';
 import { NOT_INTERNED, SymbolReferences } from './message-symbols.ts';

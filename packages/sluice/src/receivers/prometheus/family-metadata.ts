@@ -1,15 +1,3 @@
-/** Metric types by their number on the wire; 1.0 and 2.0 agree. */
-export const METRIC_TYPES = [
-  'unknown',
-  'counter',
-  'gauge',
-  'histogram',
-  'gaugehistogram',
-  'summary',
-  'info',
-  'stateset',
-] as const;
-
 export interface FamilyMetadata {
   readonly family: string;
   readonly type: string;
