@@ -11,6 +11,12 @@ import type { SampleStage } from './sample-stage.ts';
  */
 export type Append<B> = (batches: readonly B[]) => Promise<void>;
 
+/**
+ * Fills the universal-tag columns of all rows of a block of one organisation, from what the decoder wrote into it and its key columns (design 2.4).
+ * Runs once, right before the rows are appended.
+ */
+export type Tagger<Block> = (block: Block, org: number) => void;
+
 /** What a caller may do: `write` data in, `read` it back, `admin` everything. */
 export type Scope = 'write' | 'read' | 'admin';
 

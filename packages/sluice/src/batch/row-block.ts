@@ -1,0 +1,508 @@
+import { bug } from '../base/errors.ts';
+import type { ColumnSpec, DataSource } from '../catalog/types.ts';
+import type { Batch, Column } from './batch.ts';
+import { writeVarint } from './builder.ts';
+import { parseColumnType, type ColumnType } from './column-type.ts';
+
+/**
+ * Rows of one table, written one after the other, value by value in any order.
+ *
+ * A row is pending until `commit` takes it or `abandon` wipes it out; what was not set is 0, '', [] or NULL. Numbers go straight into typed arrays at
+ * the pending row; texts are only noted as spans and copied, column by column, by `commit`: the last value set wins, and a bad row leaves nothing
+ * behind.
+ *
+ * Columns are named by their index: those of the data source in order, then its key columns, which are not part of the Batch. Views are replaced when
+ * the block grows (`generation` changes) or is exchanged: bind them anew then.
+ */
+export class RowBlock {
+  readonly source: DataSource;
+  /** Rows committed; also the index of the pending row. */
+  rows = 0;
+  /** Rows that the columns have room for. The pending row always fits. */
+  capacity: number;
+  /** Changes whenever the typed arrays have been replaced. */
+  generation = 0;
+  /** Least and greatest time of the committed rows, epoch milliseconds. */
+  minTime = Infinity;
+  maxTime = -Infinity;
+  /** Bytes that spans of `FROM_WIRE` lie in: set it before a record is decoded. */
+  wire: Uint8Array = EMPTY;
+
+  /** By column index: numbers of a fixed width (those of a Nullable too), else undefined. */
+  readonly fixed: (FixedValues | undefined)[] = [];
+  /** By column index: 1 = NULL, for Nullable columns, else undefined. */
+  readonly nulls: (Uint8Array | undefined)[] = [];
+  /** By column index: number of a text column among the texts, or -1. */
+  readonly textOf: Int32Array;
+  /** By number of a text: where the pending value lies: FROM_NONE (empty), FROM_WIRE, FROM_SCRATCH or FROM_CONSTANTS, and its bounds there. */
+  readonly spanFrom: Uint8Array;
+  readonly spanStart: Uint32Array;
+  readonly spanEnd: Uint32Array;
+
+  readonly #texts: Texts[] = [];
+  readonly #lists = new Map<number, List>();
+  readonly #listValues: List[] = [];
+  readonly #names = new Map<string, number>();
+  readonly #doubles = new Set<number>();
+  #scratch = new Uint8Array(1024);
+  #scratchLength = 0;
+
+  constructor(source: DataSource, capacity = 256) {
+    this.source = source;
+    this.capacity = capacity;
+    const all: readonly Pick<ColumnSpec, 'name' | 'type'>[] = [...source.columns, ...(source.keys ?? [])];
+    this.textOf = new Int32Array(all.length).fill(-1);
+    for (const [index, column] of all.entries()) {
+      const type: ColumnType = parseColumnType(column.type);
+      this.#names.set(column.name, index);
+      if (/^(?:Nullable\()?Float64/.test(column.type)) this.#doubles.add(index);
+      if (type.kind === 'fixed') this.fixed[index] = new FixedValues(type.width, capacity);
+      else if (type.kind === 'nullable' && type.inner.kind === 'fixed') {
+        this.fixed[index] = new FixedValues(type.inner.width, capacity);
+        this.nulls[index] = new Uint8Array(capacity).fill(1);
+      } else if (type.kind === 'string') {
+        this.textOf[index] = this.#texts.length;
+        this.#texts.push(new Texts(capacity));
+      } else if (type.kind === 'array' && (type.element.kind === 'string' || type.element.kind === 'fixed')) {
+        const list = new List(type.element.kind === 'string' ? 0 : type.element.width, capacity);
+        this.#lists.set(index, list);
+        this.#listValues.push(list);
+      } else bug(`${source.id}.${column.name}: rows of type ${column.type} cannot be written one by one`);
+    }
+    this.spanFrom = new Uint8Array(this.#texts.length);
+    this.spanStart = new Uint32Array(this.#texts.length);
+    this.spanEnd = new Uint32Array(this.#texts.length);
+  }
+
+  /** Index of a column or key column, by name. Look it up once, not per row. */
+  column(name: string): number {
+    return this.#names.get(name) ?? bug(`${this.source.id} has no column ${name}`);
+  }
+
+  /** As `column`, or -1. */
+  findColumn(name: string): number {
+    return this.#names.get(name) ?? -1;
+  }
+
+  /** Whether a column holds doubles. */
+  isDouble(column: number): boolean {
+    return this.#doubles.has(column);
+  }
+
+  /** Width of the elements of an array of numbers, 0 for texts. */
+  elementWidth(column: number): number {
+    return this.#list(column).width;
+  }
+
+  /** A number of up to 32 bits, cut to the column's width; negative ones as two's complement. */
+  setNumber(column: number, value: number): void {
+    const values = this.fixed[column]!;
+    const { rows } = this;
+    if (values.width === 4) values.u32[rows] = value;
+    else if (values.width === 1) values.u8[rows] = value;
+    else if (values.width === 2) values.u16[rows] = value;
+    else if (values.width === 8) {
+      values.u32[rows * 2] = value;
+      values.u32[rows * 2 + 1] = value < 0 ? 0xffff_ffff : 0;
+    } else bug('a number of up to 32 bits in a wider column');
+    this.#notNull(column);
+  }
+
+  /** A 64-bit number as two halves. */
+  setHalves(column: number, low: number, high: number): void {
+    const { u32 } = this.fixed[column]!;
+    u32[this.rows * 2] = low;
+    u32[this.rows * 2 + 1] = high;
+    this.#notNull(column);
+  }
+
+  /** A whole number below 2^53 in a 64-bit column. */
+  setInteger(column: number, value: number): void {
+    const high = Math.floor(value / 4_294_967_296);
+    this.setHalves(column, value >>> 0, high >>> 0);
+  }
+
+  setDouble(column: number, value: number): void {
+    this.fixed[column]!.f64[this.rows] = value;
+    this.#notNull(column);
+  }
+
+  /** Bytes of a fixed width (IPv6, UUID), as ClickHouse sends them. */
+  setBytes(column: number, bytes: Uint8Array, start: number): void {
+    const values = this.fixed[column]!;
+    const at = this.rows * values.width;
+    for (let i = 0; i < values.width; i++) values.u8[at + i] = bytes[start + i]!;
+    this.#notNull(column);
+  }
+
+  setText(column: number, text: string): void {
+    const start = this.#scratchLength;
+    this.#setSpan(column, FROM_SCRATCH, start, this.#encode(text));
+  }
+
+  /** Text [start, end) of `bytes`; copied now when it is not the wire. */
+  setTextBytes(column: number, bytes: Uint8Array, start: number, end: number): void {
+    if (bytes === this.wire) return this.#setSpan(column, FROM_WIRE, start, end);
+    const at = this.#scratchLength;
+    this.#reserveScratch(end - start);
+    this.#scratch.set(bytes.subarray(start, end), at);
+    this.#scratchLength = at + end - start;
+    this.#setSpan(column, FROM_SCRATCH, at, this.#scratchLength);
+  }
+
+  /** One of the ready-made texts. */
+  setConstant(column: number, constant: ConstantText): void {
+    this.#setSpan(column, FROM_CONSTANTS, constant.start, constant.end);
+  }
+
+  /** Appends an element to the pending row's array of texts. */
+  pushText(column: number, text: string): void {
+    const start = this.#scratchLength;
+    const end = this.#encode(text);
+    this.#list(column).texts.append(this.#scratch, start, end);
+    this.#scratchLength = start;
+  }
+
+  /** Appends text [start, end) of `bytes` to the pending row's array of texts. */
+  pushTextBytes(column: number, bytes: Uint8Array, start: number, end: number): void {
+    this.#list(column).texts.append(bytes, start, end);
+  }
+
+  /** Appends a number of up to 32 bits, or a double in an array of doubles. */
+  pushNumber(column: number, value: number): void {
+    this.#list(column).pushNumber(value);
+  }
+
+  /** Elements of the pending row's array so far. */
+  pending(column: number): number {
+    return this.#list(column).pending;
+  }
+
+  /** Takes the pending row; `time` in epoch milliseconds. */
+  commit(time: number): void {
+    const { rows, spanFrom, spanStart, spanEnd, wire } = this;
+    const texts = this.#texts;
+    for (let i = 0; i < texts.length; i++) {
+      const text = texts[i]!;
+      const from = spanFrom[i]!;
+      if (from === FROM_NONE) text.appendEmpty(rows);
+      else {
+        const bytes = from === FROM_WIRE ? wire : from === FROM_SCRATCH ? this.#scratch : constants;
+        text.appendAt(rows, bytes, spanStart[i]!, spanEnd[i]!);
+        spanFrom[i] = FROM_NONE;
+      }
+    }
+    for (const list of this.#listValues) list.close(rows);
+    this.#scratchLength = 0;
+    if (time < this.minTime) this.minTime = time;
+    if (time > this.maxTime) this.maxTime = time;
+    this.rows = rows + 1;
+    if (this.rows === this.capacity) this.#grow();
+  }
+
+  /** Wipes the pending row out. */
+  abandon(): void {
+    const { rows } = this;
+    for (const values of this.fixed) values?.u8.fill(0, rows * values.width, (rows + 1) * values.width);
+    for (const nulls of this.nulls) if (nulls !== undefined) nulls[rows] = 1;
+    this.spanFrom.fill(FROM_NONE);
+    for (const list of this.#listValues) list.abandon();
+    this.#scratchLength = 0;
+  }
+
+  /** Bytes that the committed rows take. */
+  get bytes(): number {
+    let sum = 0;
+    for (const values of this.fixed) if (values !== undefined) sum += this.rows * values.width;
+    for (const text of this.#texts) sum += text.length;
+    for (const list of this.#listValues) sum += list.bytes;
+    return sum;
+  }
+
+  /** Bytes [start, end) of a committed text: what a look-up by name compares. */
+  textAt(column: number, row: number): Uint8Array {
+    const text = this.#texts[this.textOf[column]!] ?? bug('not a text column');
+    return text.value(row);
+  }
+
+  /** The committed rows as a Batch: views of this memory, valid until `reset`. */
+  finish(org: number): Batch {
+    const columns = this.source.columns.map((_, index) => this.#column(index));
+    return { source: this.source, org, rows: this.rows, columns, minTime: this.minTime, maxTime: this.maxTime };
+  }
+
+  /** Empties the block for further rows. */
+  reset(): void {
+    for (const values of this.fixed) values?.u8.fill(0, 0, (this.rows + 1) * values.width);
+    for (const nulls of this.nulls) nulls?.fill(1, 0, this.rows + 1);
+    for (const text of this.#texts) text.length = 0;
+    for (const list of this.#listValues) list.reset();
+    this.spanFrom.fill(FROM_NONE);
+    this.#scratchLength = 0;
+    this.rows = 0;
+    this.minTime = Infinity;
+    this.maxTime = -Infinity;
+    this.wire = EMPTY;
+  }
+
+  #notNull(column: number): void {
+    const nulls = this.nulls[column];
+    if (nulls !== undefined) nulls[this.rows] = 0;
+  }
+
+  #setSpan(column: number, from: number, start: number, end: number): void {
+    const text = this.textOf[column]!;
+    if (text < 0) bug(`${this.source.id}: column ${column} is not a text`);
+    this.spanFrom[text] = from;
+    this.spanStart[text] = start;
+    this.spanEnd[text] = end;
+  }
+
+  #list(column: number): List {
+    return this.#lists.get(column) ?? bug(`${this.source.id}: column ${column} is not an array`);
+  }
+
+  #encode(text: string): number {
+    this.#reserveScratch(text.length * 3);
+    this.#scratchLength += encoder.encodeInto(text, this.#scratch.subarray(this.#scratchLength)).written;
+    return this.#scratchLength;
+  }
+
+  #reserveScratch(count: number): void {
+    if (this.#scratchLength + count <= this.#scratch.length) return;
+    this.#scratch = grown(this.#scratch, Math.max(this.#scratchLength + count, this.#scratch.length * 2));
+  }
+
+  #grow(): void {
+    this.capacity *= 2;
+    for (const values of this.fixed) values?.grow(this.capacity);
+    for (const [index, nulls] of this.nulls.entries()) {
+      if (nulls === undefined) continue;
+      const replaced = new Uint8Array(this.capacity).fill(1);
+      replaced.set(nulls);
+      this.nulls[index] = replaced;
+    }
+    for (const text of this.#texts) text.grow(this.capacity);
+    for (const list of this.#listValues) list.grow(this.capacity);
+    this.generation++;
+  }
+
+  #column(index: number): Column {
+    const values = this.fixed[index];
+    if (values !== undefined) {
+      const fixed: Column = {
+        kind: 'fixed',
+        width: values.width,
+        bytes: values.u8.subarray(0, this.rows * values.width),
+      };
+      const nulls = this.nulls[index];
+      return nulls === undefined ? fixed : { kind: 'nullable', nulls: nulls.subarray(0, this.rows), inner: fixed };
+    }
+    const text = this.#texts[this.textOf[index]!];
+    return text === undefined ? this.#list(index).finish(this.rows) : text.finish(this.rows);
+  }
+}
+
+export const FROM_NONE = 0;
+export const FROM_WIRE = 1;
+export const FROM_SCRATCH = 2;
+export const FROM_CONSTANTS = 3;
+
+const EMPTY = new Uint8Array(0);
+const encoder = new TextEncoder();
+
+/** A text that is ready before any row is: names of protocols, observation points and the like. */
+export interface ConstantText {
+  readonly start: number;
+  readonly end: number;
+}
+
+let constants = new Uint8Array(4096);
+let constantsLength = 0;
+
+/** Makes a ready-made text. For texts known when the program starts; they are kept for ever. */
+export function constantText(text: string): ConstantText {
+  const bytes = encoder.encode(text);
+  if (constantsLength + bytes.length > constants.length)
+    constants = grown(constants, constants.length * 2 + bytes.length);
+  constants.set(bytes, constantsLength);
+  const start = constantsLength;
+  constantsLength += bytes.length;
+  return { start, end: constantsLength };
+}
+
+/** Numbers of one column. Write through the view that fits; a 64-bit value as two Uint32: low, high. */
+export class FixedValues {
+  readonly width: number;
+  u8!: Uint8Array;
+  u16!: Uint16Array;
+  u32!: Uint32Array;
+  i32!: Int32Array;
+  f64!: Float64Array;
+
+  constructor(width: number, capacity: number) {
+    this.width = width;
+    this.#allocate(capacity);
+  }
+
+  grow(capacity: number): void {
+    const old = this.u8;
+    this.#allocate(capacity);
+    this.u8.set(old);
+  }
+
+  #allocate(capacity: number): void {
+    // A multiple of 8, so that every view fits.
+    const buffer = new ArrayBuffer((capacity * this.width + 7) & ~7);
+    this.u8 = new Uint8Array(buffer);
+    this.u16 = new Uint16Array(buffer);
+    this.u32 = new Uint32Array(buffer);
+    this.i32 = new Int32Array(buffer);
+    this.f64 = new Float64Array(buffer);
+  }
+}
+
+/** Length-prefixed texts, one after the other. */
+class Texts {
+  bytes: Uint8Array;
+  length = 0;
+  /** ends[i]: where value i ends. */
+  ends: Uint32Array;
+  count = 0;
+
+  constructor(capacity: number) {
+    this.bytes = new Uint8Array(1024);
+    this.ends = new Uint32Array(capacity);
+  }
+
+  appendEmpty(index: number): void {
+    if (this.length === this.bytes.length) this.#reserve(1);
+    this.bytes[this.length++] = 0;
+    this.ends[index] = this.length;
+  }
+
+  appendAt(index: number, source: Uint8Array, start: number, end: number): void {
+    const size = end - start;
+    if (this.length + size + 5 > this.bytes.length) this.#reserve(size + 5);
+    const { bytes } = this;
+    let at = this.length;
+    if (size < 128) {
+      bytes[at++] = size;
+      // A call costs more than a short loop.
+      for (let i = start; i < end; i++) bytes[at++] = source[i]!;
+    } else {
+      at = writeVarint(bytes, at, size);
+      bytes.set(source.subarray(start, end), at);
+      at += size;
+    }
+    this.length = at;
+    this.ends[index] = at;
+  }
+
+  append(source: Uint8Array, start: number, end: number): void {
+    if (this.count === this.ends.length) this.grow(this.count * 2);
+    this.appendAt(this.count++, source, start, end);
+  }
+
+  value(index: number): Uint8Array {
+    let at = index === 0 ? 0 : this.ends[index - 1]!;
+    while (this.bytes[at]! > 127) at++;
+    return this.bytes.subarray(at + 1, this.ends[index]);
+  }
+
+  grow(capacity: number): void {
+    const ends = new Uint32Array(capacity);
+    ends.set(this.ends);
+    this.ends = ends;
+  }
+
+  finish(rows: number): Column {
+    return { kind: 'string', bytes: this.bytes.subarray(0, this.length), ends: this.ends.subarray(0, rows) };
+  }
+
+  #reserve(count: number): void {
+    this.bytes = grown(this.bytes, Math.max(this.length + count, this.bytes.length * 2));
+  }
+}
+
+/** Arrays of texts (width 0) or of numbers. */
+class List {
+  readonly texts = new Texts(16);
+  /** Bytes of an element; 0 = texts. */
+  readonly width: number;
+  #numbers: FixedValues;
+  #count = 0;
+  #ends: Uint32Array;
+  #closed = 0;
+  #closedBytes = 0;
+
+  constructor(width: number, capacity: number) {
+    this.width = width;
+    this.#numbers = new FixedValues(Math.max(width, 1), 16);
+    this.#ends = new Uint32Array(capacity);
+  }
+
+  get pending(): number {
+    return this.#total - this.#closed;
+  }
+
+  get bytes(): number {
+    return (this.width === 0 ? this.texts.length : this.#count * this.width) + 8;
+  }
+
+  get #total(): number {
+    return this.width === 0 ? this.texts.count : this.#count;
+  }
+
+  pushNumber(value: number): void {
+    const numbers = this.#numbers;
+    const at = this.#count++;
+    if ((at + 1) * this.width > numbers.u8.length) numbers.grow(Math.max(at * 2, 16));
+    if (this.width === 8) numbers.f64[at] = value;
+    else if (this.width === 4) numbers.u32[at] = value;
+    else if (this.width === 2) numbers.u16[at] = value;
+    else if (this.width === 1) numbers.u8[at] = value;
+    else bug('an array of texts holds no numbers');
+  }
+
+  close(row: number): void {
+    this.#closed = this.#total;
+    this.#closedBytes = this.texts.length;
+    this.#ends[row] = this.#closed;
+  }
+
+  abandon(): void {
+    if (this.width === 0) {
+      this.texts.count = this.#closed;
+      this.texts.length = this.#closedBytes;
+    } else this.#count = this.#closed;
+  }
+
+  grow(capacity: number): void {
+    const ends = new Uint32Array(capacity);
+    ends.set(this.#ends);
+    this.#ends = ends;
+  }
+
+  reset(): void {
+    this.#count = 0;
+    this.texts.count = 0;
+    this.texts.length = 0;
+    this.#closed = 0;
+    this.#closedBytes = 0;
+  }
+
+  finish(rows: number): Column {
+    const element: Column =
+      this.width === 0
+        ? this.texts.finish(this.#closed)
+        : { kind: 'fixed', width: this.width, bytes: this.#numbers.u8.subarray(0, this.#closed * this.width) };
+    return { kind: 'array', ends: this.#ends.subarray(0, rows), element };
+  }
+}
+
+function grown(bytes: Uint8Array, size: number): Uint8Array<ArrayBuffer> {
+  const replaced = new Uint8Array(size);
+  replaced.set(bytes);
+  return replaced;
+}
