@@ -1,9 +1,9 @@
 #!/usr/bin/env node
 /**
  * Starts the program with what has to be set before Node runs: a larger libuv pool (with the default of 4 threads, four busy database statements
- * would hold up every file operation), the condition that makes `promwrite` resolve to its source in this workspace, a bound on the space for new
- * objects (it grows to 128 MiB by default, which stay resident; rows are no objects), and a place for compiled code, which halves the time of a
- * start. It becomes the program (same process id), so signals and exit codes need no forwarding.
+ * would hold up every file operation), the condition that makes `promwrite` resolve to its source in this workspace, bounds on the heap (rows are no
+ * objects; by default the space for new objects grows to 128 MiB, and garbage lies the longer the more memory the machine has), and a place for
+ * compiled code, which halves the time of a start. It becomes the program (same process id), so signals and exit codes need no forwarding.
  */
 import { fileURLToPath } from 'node:url';
 
@@ -11,6 +11,7 @@ const program = fileURLToPath(new URL('../src/cli.ts', import.meta.url));
 const args = [
   '--conditions=@sluice/source',
   '--max-semi-space-size=16',
+  '--max-old-space-size=1024',
   '--disable-warning=ExperimentalWarning',
   program,
   ...process.argv.slice(2),

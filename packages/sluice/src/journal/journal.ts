@@ -15,8 +15,8 @@ import { createQuarantine, type Quarantine } from './quarantine.ts';
 import { EVERY_TABLE, ReaderCursor } from './reader-cursor.ts';
 import { recoverPartition } from './recover-partition.ts';
 import { findPartitions, isReaderName, makeJournalFolders, readCursors, readOrMakeUuid } from './scan-journal.ts';
-import { StorageReader } from './storage-reader.ts';
-import type { BatchReader, BatchReaderOptions, Journal, JournalCatalog, SegmentReader } from './types.ts';
+import { SealedReader } from './sealed-reader.ts';
+import type { BatchReader, BatchReaderOptions, Journal, JournalCatalog, PartitionKey, SegmentReader } from './types.ts';
 import { WriteQueue } from './write-queue.ts';
 
 export interface JournalOptions {
@@ -29,6 +29,8 @@ export interface JournalOptions {
   /** Free bytes of the disk at which inputs are refused. */
   readonly minFreeBytes: number;
   readonly catalog: JournalCatalog;
+  /** Further readers of sealed segments, by name: which tables each reads. One that is new begins at the oldest segment that is there. */
+  readonly segmentReaders?: ReadonlyMap<string, ReadonlySet<string>>;
   readonly metrics: Metrics;
   readonly log: Log;
   /** Folder below the table: who numbers the rows. Default `main`. */
@@ -43,6 +45,8 @@ export interface JournalOptions {
   readonly maxTailBytes?: number;
   readonly clock?: Clock;
   readonly files?: Files;
+  /** Told when rows of a partition were set aside, damaged or refused by the database; also while the journal is opened. */
+  readonly onLost?: (partition: PartitionKey) => void;
 }
 
 const MIB = 1024 * 1024;
@@ -62,7 +66,7 @@ export async function openJournal(options: JournalOptions): Promise<Journal> {
   const clock = options.clock ?? systemClock;
   makeJournalFolders(dataDir, files);
   const uuid = await readOrMakeUuid(dataDir, files, log);
-  const quarantine = createQuarantine({ dataDir, files, metrics, log, clock });
+  const quarantine = createQuarantine({ dataDir, files, metrics, log, clock, onLost: options.onLost });
   const partitions = new Partitions({
     dataDir,
     writer: options.writer ?? 'main',
@@ -83,10 +87,24 @@ export async function openJournal(options: JournalOptions): Promise<Journal> {
   await recover({ ...options, files, quarantine, partitions, states });
   const durable = options.sync === 'always';
   const cursorFile = (name: string, state: CursorState) => new CursorFile(state, { dataDir, name, files, durable });
-  const storageState = states.get(STORAGE) ?? { tables: [EVERY_TABLE], maxBacklogBytes: Infinity, rows: new Map() };
-  const storage = new StorageReader({ partitions, cursor: cursorFile(STORAGE, storageState), quarantine, metrics });
-  states.delete(STORAGE);
-  const journal = new OpenedJournal({ ...options, files, clock, uuid, quarantine, partitions, storage, cursorFile });
+  const sealedReader = (name: string, tables?: ReadonlySet<string>) => {
+    const state = states.get(name) ?? { tables: [], maxBacklogBytes: Infinity, rows: new Map() };
+    state.tables = tables === undefined ? [EVERY_TABLE] : [...tables];
+    states.delete(name);
+    return new SealedReader({
+      name,
+      ...(tables === undefined ? {} : { tables }),
+      partitions,
+      cursor: cursorFile(name, state),
+      quarantine,
+      metrics,
+    });
+  };
+  const storage = sealedReader(STORAGE);
+  const segmentReaders = new Map<string, SegmentReader>();
+  for (const [name, tables] of options.segmentReaders ?? []) segmentReaders.set(name, sealedReader(name, tables));
+  const opened = { ...options, files, clock, uuid, quarantine, partitions, storage, segmentReaders, cursorFile };
+  const journal = new OpenedJournal(opened);
   for (const [name, state] of states) journal.addCursor(name, state);
   for (const partition of partitions.all()) partitions.release(partition);
   partitions.gauge();
@@ -164,19 +182,21 @@ async function syncFile(files: Files, path: string): Promise<void> {
   }
 }
 
-interface OpenedOptions extends JournalOptions {
+interface OpenedOptions extends Omit<JournalOptions, 'segmentReaders'> {
   readonly files: Files;
   readonly clock: Clock;
   readonly uuid: string;
   readonly quarantine: Quarantine;
   readonly partitions: Partitions;
   readonly storage: SegmentReader;
+  readonly segmentReaders: ReadonlyMap<string, SegmentReader>;
   readonly cursorFile: (name: string, state: CursorState) => CursorFile;
 }
 
 class OpenedJournal implements Journal {
   readonly uuid: string;
   readonly storage: SegmentReader;
+  readonly segmentReaders: ReadonlyMap<string, SegmentReader>;
   readonly #options: OpenedOptions;
   readonly #queue: WriteQueue;
   readonly #tail: MemoryTail;
@@ -189,7 +209,9 @@ class OpenedJournal implements Journal {
     this.#options = options;
     this.uuid = options.uuid;
     this.storage = options.storage;
-    const { partitions, storage, metrics, log, clock, maxBytes, minFreeBytes, dataDir, files } = options;
+    this.segmentReaders = options.segmentReaders;
+    const { partitions, storage, segmentReaders, metrics, log, clock, maxBytes, minFreeBytes, dataDir, files } =
+      options;
     this.#tail = new MemoryTail(options.maxTailBytes ?? 64 * MIB);
     this.#queue = new WriteQueue({
       partitions,
@@ -201,7 +223,12 @@ class OpenedJournal implements Journal {
         maxBytes: Math.min(options.segmentMaxBytes ?? 64 * MIB, MAX_BLOCK_BYTES),
       },
       always: options.sync === 'always',
-      backlogBytes: () => storage.backlogBytes,
+      // The database takes roll-ups as well: what any of its readers lags behind is its debt.
+      backlogBytes: () => {
+        let most = storage.backlogBytes;
+        for (const reader of segmentReaders.values()) most = Math.max(most, reader.backlogBytes);
+        return most;
+      },
       metrics,
       log,
       clock,
@@ -222,7 +249,7 @@ class OpenedJournal implements Journal {
   }
 
   async openReader({ name, tables, from, maxBacklogBytes }: BatchReaderOptions): Promise<BatchReader> {
-    if (!isReaderName(name) || name === STORAGE)
+    if (!isReaderName(name) || name === STORAGE || this.segmentReaders.has(name))
       throw new Error(`BUG: ${JSON.stringify(name)} is no name for a reader`);
     if (this.#open.has(name)) throw new Error(`BUG: reader ${name} is open already`);
     const known = this.#cursors.get(name);

@@ -37,9 +37,12 @@ export interface QuarantineOptions {
   readonly metrics: Metrics;
   readonly log: Log;
   readonly clock: Clock;
+  /** Told of every set of rows that is set aside. */
+  readonly onLost?: ((partition: PartitionKey) => void) | undefined;
 }
 
-export function createQuarantine({ dataDir, files, metrics, log, clock }: QuarantineOptions): Quarantine {
+export function createQuarantine(options: QuarantineOptions): Quarantine {
+  const { dataDir, files, metrics, log, clock, onLost } = options;
   const folder = quarantineFolder(dataDir);
   const note = (name: string, facts: object) => {
     const text = `${JSON.stringify({ version: 1, at: new Date(clock.epochMs()).toISOString(), ...facts }, undefined, 2)}\n`;
@@ -60,6 +63,7 @@ export function createQuarantine({ dataDir, files, metrics, log, clock }: Quaran
         copy: join(folder, name),
       };
       log.error(fields, 'rows of the journal were set aside');
+      onLost?.(range.partition);
     },
     move(partition, paths, why) {
       const fields = { file: paths.data, cause: why };
@@ -75,6 +79,7 @@ export function createQuarantine({ dataDir, files, metrics, log, clock }: Quaran
       } catch (error) {
         log.error({ ...fields, err: errorText(error) }, 'cannot move a segment to quarantine; it is ignored');
       }
+      onLost?.(partition);
     },
   };
 }

@@ -56,7 +56,7 @@ export interface Segment {
 /** What storage notes in its cursor before an insert, so that it can tell afterwards whether the part landed. JSON. */
 export type CursorMarker = Readonly<Record<string, string | number>>;
 
-/** The reader that takes whole sealed segments: the storage loader. */
+/** A reader that takes whole sealed segments: the storage loader, and those that fill roll-ups. */
 export interface SegmentReader {
   /** Partitions with at least one sealed segment that is not confirmed. */
   pending(): readonly PartitionKey[];
@@ -75,7 +75,7 @@ export interface SegmentReader {
   confirm(segment: Segment): Promise<void>;
   /** Copies the named blocks (all when absent) to `quarantine/` with the reason beside them, counted and logged. The caller then confirms. */
   quarantine(segment: Segment, why: string, blocks?: readonly SegmentBlock[]): Promise<void>;
-  /** Bytes that storage has not taken, sealed and open. */
+  /** Bytes that the reader has not confirmed, sealed, and those of every open segment. */
   readonly backlogBytes: number;
 }
 
@@ -119,6 +119,8 @@ export interface Journal {
   /** Why an append of `bytes` would be refused now, or undefined: lets a receiver refuse before it reads a body. */
   refusal(bytes: number): Error | undefined;
   readonly storage: SegmentReader;
+  /** The further readers of sealed segments that the journal was opened with, by name. */
+  readonly segmentReaders: ReadonlyMap<string, SegmentReader>;
   openReader(options: BatchReaderOptions): Promise<BatchReader>;
   /** Drops the cursor of a reader that is configured no more. */
   dropReader(name: string): Promise<void>;

@@ -16,6 +16,8 @@ export function chdbArguments(maxMemory: number): readonly string[] {
     uncompressed_cache_size: 0,
     mmap_cache_size: 128,
     background_pool_size: 2,
+    // Idle threads kept for the next statement; 1000 by default, and each has its own memory.
+    max_thread_pool_free_size: 8,
   };
   return Object.entries(settings).map(([name, value]) => `--${name}=${value}`);
 }

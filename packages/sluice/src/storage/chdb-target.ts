@@ -4,7 +4,15 @@ import { join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import type { CursorMarker } from '../journal/types.ts';
 import type { ChdbStore } from './chdb.ts';
-import { columnList, pieceCondition, positionQuery, readPosition, type LoadTarget, type Piece } from './load-target.ts';
+import {
+  insertedColumns,
+  isPlain,
+  positionQuery,
+  readPosition,
+  selectPiece,
+  type LoadTarget,
+  type Piece,
+} from './load-target.ts';
 import { identifier, sql, type Sql } from './sql.ts';
 import { ONE_PART, settingList } from './statement-settings.ts';
 import { tableNames, type TableNames } from './tables.ts';
@@ -69,10 +77,10 @@ function namesOf(piece: Piece): TableNames {
 function insertStatement(piece: Piece, path: string): Sql {
   const names = namesOf(piece);
   const table = identifier(names.database, names.stored);
-  const columns = columnList(piece);
+  const columns = insertedColumns(piece);
   const settings = settingList(ONE_PART);
-  if (piece.slice === undefined) {
+  if (isPlain(piece)) {
     return sql`INSERT INTO ${table} (${columns}) FROM INFILE ${path} SETTINGS ${settings} FORMAT Native`;
   }
-  return sql`INSERT INTO ${table} (${columns}) SELECT ${columns} FROM file(${path}, 'Native')${pieceCondition(piece)} SETTINGS ${settings}`;
+  return sql`INSERT INTO ${table} (${columns}) ${selectPiece(piece, sql`file(${path}, 'Native')`)} SETTINGS ${settings}`;
 }

@@ -8,7 +8,15 @@ import { isAbove } from './chdb-target.ts';
 import type { ClickHouseNode } from './clickhouse-nodes.ts';
 import type { ClickHouseStore } from './clickhouse.ts';
 import { clickhouseCode } from './database-error.ts';
-import { columnList, pieceCondition, positionQuery, readPosition, type LoadTarget, type Piece } from './load-target.ts';
+import {
+  insertedColumns,
+  isPlain,
+  positionQuery,
+  readPosition,
+  selectPiece,
+  type LoadTarget,
+  type Piece,
+} from './load-target.ts';
 import { identifier, joinSql, sql, trustedSql, type Sql } from './sql.ts';
 import { ONE_PART, settingList } from './statement-settings.ts';
 import { tableNames } from './tables.ts';
@@ -81,10 +89,9 @@ function serverTarget(store: ClickHouseStore): LoadTarget {
 
     async insert(piece, marker, signal) {
       const names = tableNames(piece.source, piece.org);
-      const columns = columnList(piece);
       const inTime = sql`toUnixTimestamp64Milli(now64(3)) < ${Number(marker['deadline'])}`;
-      const structure = structureOf(piece);
-      const statement = sql`INSERT INTO ${identifier(names.database, names.stored)} (${columns}) SELECT ${columns} FROM input(${structure})${pieceCondition(piece, inTime)} SETTINGS ${settingList({ ...ONE_PART, ...PLAIN })} FORMAT Native`;
+      const grouped = selectPiece(piece, sql`input(${structureOf(piece)})`, inTime);
+      const statement = sql`INSERT INTO ${identifier(names.database, names.stored)} (${insertedColumns(piece)}) ${grouped} SETTINGS ${settingList({ ...ONE_PART, ...PLAIN })} FORMAT Native`;
       const queryId = String(marker['query']);
       try {
         const rows = await send(store, node, piece, statement, queryId, signal);
@@ -144,7 +151,6 @@ function clusterTarget(store: ClickHouseStore, cluster: string): LoadTarget {
 
     async insert(piece, marker, signal) {
       const names = tableNames(piece.source, piece.org, cluster);
-      const columns = columnList(piece);
       const settings = {
         ...ONE_PART,
         ...PLAIN,
@@ -152,11 +158,8 @@ function clusterTarget(store: ClickHouseStore, cluster: string): LoadTarget {
         insert_deduplication_token: piece.token,
         insert_keeper_max_retries: 20,
       };
-      const source =
-        piece.slice === undefined
-          ? sql``
-          : sql`SELECT ${columns} FROM input(${structureOf(piece)})${pieceCondition(piece)} `;
-      const statement = sql`INSERT INTO ${identifier(names.database, names.stored)} (${columns}) ${source}SETTINGS ${settingList(settings)} FORMAT Native`;
+      const rows = isPlain(piece) ? sql`` : sql`${selectPiece(piece, sql`input(${structureOf(piece)})`)} `;
+      const statement = sql`INSERT INTO ${identifier(names.database, names.stored)} (${insertedColumns(piece)}) ${rows}SETTINGS ${settingList(settings)} FORMAT Native`;
       await learnShards();
       let last: unknown = new SluiceError('storage_unavailable', `no server of shard ${marker['shard']} is known`);
       for (const node of store.nodes.inOrder(Number(marker['shard']))) {
@@ -194,7 +197,8 @@ async function send(
 /** Columns of the piece with their types, as the text that `input()` wants. */
 function structureOf(piece: Piece): string {
   const specs = piece.columns.map((name) => {
-    const column = piece.source.columns.find((candidate) => candidate.name === name);
+    const written = piece.rollUp?.from ?? piece.source;
+    const column = written.columns.find((candidate) => candidate.name === name);
     return sql`${identifier(name)} ${trustedSql(column?.type ?? 'String')}`;
   });
   return joinSql(specs, ', ').text;

@@ -5,6 +5,9 @@ import { dataSources } from '../catalog/catalog.ts';
 /** How long rows are kept: the catalog's figures, for ever, or a time per data source id in milliseconds (the others keep the catalog's). */
 export type Retention = 'default' | 'forever' | ReadonlyMap<string, number>;
 
+/** Which tables get their skip indexes: by data source id. */
+export type SkipIndexes = 'none' | 'all' | ReadonlySet<string>;
+
 const ids = dataSources.map((source) => source.id);
 
 const kept = durationSchema.refine((ms) => ms >= 3_600_000, { error: 'expected an hour or longer' });
@@ -18,6 +21,13 @@ const retention = z
     return new Map(Object.entries(value).flatMap(([id, ms]) => (ms === undefined ? [] : [[id, ms] as const])));
   })
   .meta({ format: 'default | forever | {table: duration}' });
+
+const skipIndexes = z
+  .union([z.enum(['none', 'all']), z.array(z.enum(ids))], {
+    error: 'expected none, all, or a list of tables such as [flow_log.l7_flow_log]',
+  })
+  .transform((value): SkipIndexes => (typeof value === 'string' ? value : new Set(value)))
+  .meta({ format: 'none | all | [table, ...]' });
 
 const url = z
   .string()
@@ -37,6 +47,10 @@ export const storageConfig = z
     }),
     retention: retention.prefault('default').meta({
       description: "How long rows are kept: default = each table's own time, forever, or a time per table",
+    }),
+    'skip-indexes': skipIndexes.prefault('none').meta({
+      description:
+        'Tables that get skip indexes, which DeepFlow has on most columns: queries on other columns than the sorted ones read less, inserts cost several times the CPU',
     }),
     'max-memory': bytesSchema
       .refine((bytes) => bytes >= 100 * 2 ** 20, { error: 'expected 100MiB or more' })

@@ -8,9 +8,13 @@ import type { Store } from './store.ts';
 import {
   addColumn,
   changeFsync,
+  changeIndexes,
   changeRetention,
   createDatabase,
   createTables,
+  hasIndexes,
+  indexedColumns,
+  indexName,
   tableNames,
   ttlExpression,
   ttlOf,
@@ -26,24 +30,34 @@ export interface EnsureOptions extends TableOptions {
 }
 
 /**
- * Makes databases and tables that are missing, adds missing columns, and brings retention and fsync settings to what is configured. What exists
- * and fits costs two questions in all. Run after every opening, before anything is loaded (design 2.1, invariant 10).
+ * Makes databases and tables that are missing, adds missing columns, and brings retention, skip indexes and fsync settings to what is configured. What
+ * exists and fits costs four questions in all. Run after every opening, before anything is loaded (design 2.1, invariant 10).
  */
 export async function ensureTables(options: EnsureOptions): Promise<void> {
   const { store, sources, organisations, cluster } = options;
   const databases = new Set(organisations.flatMap((org) => sources.map((source) => databaseOf(source, org))));
   if (databases.size === 0) return;
   const existing = await readExisting(store, [...databases]);
+  const before = performance.now();
+  let statements = 0;
   for (const database of databases) {
     // On a cluster always: a node that joined later has neither database nor tables.
-    if (cluster !== undefined || !existing.databases.has(database))
+    if (cluster !== undefined || !existing.databases.has(database)) {
       await run(options, createDatabase(database, cluster));
+      statements++;
+    }
   }
   for (const org of organisations) {
     for (const source of sources) {
-      for (const statement of statementsFor(source, org, options, existing)) await run(options, statement);
+      for (const statement of statementsFor(source, org, options, existing)) {
+        await run(options, statement);
+        statements++;
+      }
     }
   }
+  if (statements === 0) return;
+  const facts = { statements, databases: [...databases], tookMs: Math.round(performance.now() - before) };
+  options.log.info(facts, 'tables made or changed');
 }
 
 interface Existing {
@@ -52,6 +66,8 @@ interface Existing {
   readonly tables: ReadonlyMap<string, string>;
   /** `database\0table\0column` */
   readonly columns: ReadonlySet<string>;
+  /** `database\0table\0index` */
+  readonly indexes: ReadonlySet<string>;
 }
 
 function statementsFor(source: DataSource, org: number, options: TableOptions, existing: Existing): Sql[] {
@@ -68,13 +84,22 @@ function statementsFor(source: DataSource, org: number, options: TableOptions, e
   const kept = keptMs(source, options.retention);
   const wanted = kept === undefined ? undefined : ttlExpression(source, kept);
   if (ttlOf(engineFull) !== wanted) statements.push(changeRetention(source, org, options));
+  const wrong = indexedColumns(source).filter(
+    (column) => existing.indexes.has(`${key}\0${indexName(column)}`) !== hasIndexes(source, options),
+  );
+  if (wrong.length > 0) statements.push(changeIndexes(source, org, { ...options, columns: wrong }));
   const synced = /\bfsync_after_insert = (?:1|true)\b/.test(engineFull);
   if (synced !== isSynced(source, options)) statements.push(changeFsync(source, org, options));
   return statements;
 }
 
 async function readExisting(store: Store, databases: readonly string[]): Promise<Existing> {
-  const found = { databases: new Set<string>(), tables: new Map<string, string>(), columns: new Set<string>() };
+  const found = {
+    databases: new Set<string>(),
+    tables: new Map<string, string>(),
+    columns: new Set<string>(),
+    indexes: new Set<string>(),
+  };
   const databaseRows = await store.select(sql`SELECT name FROM system.databases WHERE name IN (${databases})`);
   for (const [name] of texts(databaseRows)) found.databases.add(name!);
   const tables = sql`SELECT database, name, engine_full FROM system.tables WHERE database IN (${databases})`;
@@ -83,6 +108,8 @@ async function readExisting(store: Store, databases: readonly string[]): Promise
   }
   const columns = sql`SELECT database, table, name FROM system.columns WHERE database IN (${databases})`;
   for (const row of texts(await store.select(columns))) found.columns.add(row.join('\0'));
+  const indexes = sql`SELECT database, table, name FROM system.data_skipping_indices WHERE database IN (${databases})`;
+  for (const row of texts(await store.select(indexes))) found.indexes.add(row.join('\0'));
   return found;
 }
 
@@ -93,6 +120,6 @@ function* texts(blocks: Awaited<ReturnType<Store['select']>>): Generator<string[
 }
 
 async function run(options: EnsureOptions, statement: Sql): Promise<void> {
-  options.log.info({ statement: statement.text }, 'changing tables');
+  options.log.debug({ statement: statement.text }, 'changing tables');
   await options.store.command(statement, { timeoutMs: 300_000 });
 }

@@ -1,4 +1,5 @@
 import { SluiceError, errorText, isSluiceError } from '../base/errors.ts';
+import type { RollUp } from '../catalog/roll-ups.ts';
 import type { DataSource } from '../catalog/types.ts';
 import type { CursorMarker, Segment, SegmentBlock, SegmentReader } from '../journal/types.ts';
 import type { Log } from '../telemetry/log.ts';
@@ -16,7 +17,10 @@ import { sliceSegment, type SegmentSlice } from './time-slices.ts';
  */
 export interface SegmentJob {
   readonly segment: Segment;
+  /** The table that the rows go into. */
   readonly source: DataSource;
+  /** How they are grouped on the way, when that is a roll-up. */
+  readonly rollUp?: RollUp;
   readonly journal: SegmentReader;
   readonly journalUuid: string;
   readonly target: LoadTarget;
@@ -152,7 +156,7 @@ async function setAside(job: SegmentJob, place: Place, why: string): Promise<voi
 
 /** The INSERT for a place; undefined when no row of the block can fall into the slice. */
 function pieceAt(job: SegmentJob, slices: readonly SegmentSlice[], place: Place): Piece | undefined {
-  const { segment, source, journalUuid } = job;
+  const { segment, source, rollUp, journalUuid } = job;
   const { slice, partitionId } = slices[place.slice]!;
   const block = place.block < 0 ? undefined : segment.blocks[place.block];
   if (block !== undefined && slice !== undefined && !touches(block, slice, source)) return undefined;
@@ -163,13 +167,15 @@ function pieceAt(job: SegmentJob, slices: readonly SegmentSlice[], place: Place)
   return {
     source,
     org,
-    columns: loadableColumns(source, segment.columns),
+    columns: loadableColumns(rollUp?.from ?? source, segment.columns),
+    ...(rollUp === undefined ? {} : { rollUp }),
     path: segment.path,
     start: block?.offset ?? 0,
     end: block === undefined ? segment.bytes : block.offset + block.length,
     whole: block === undefined,
     token: `${journalUuid}/${org}/${table}/${writer}/${segment.firstRow}-${segment.rows}-${crc}${part}`,
-    ...(slice === undefined ? { rows } : { slice }),
+    ...(slice === undefined ? {} : { slice }),
+    ...(slice === undefined && rollUp === undefined ? { rows } : {}),
     ...(partitionId === undefined ? {} : { partitionId }),
   };
 }

@@ -1,8 +1,10 @@
 import { valuesOf, textAt } from '../batch/read.ts';
 import type { NativeBlock } from '../batch/native.ts';
 import { findDataSource } from '../catalog/catalog.ts';
+import type { RollUp } from '../catalog/roll-ups.ts';
 import type { DataSource } from '../catalog/types.ts';
 import type { CursorMarker } from '../journal/types.ts';
+import { rollUpQuery } from './roll-up-query.ts';
 import { identifier, joinSql, sql, type Sql } from './sql.ts';
 import type { TableNames } from './tables.ts';
 import { sliceCondition, type TimeSlice } from './time-slices.ts';
@@ -11,10 +13,12 @@ import { sliceCondition, type TimeSlice } from './time-slices.ts';
 export interface Piece {
   readonly source: DataSource;
   readonly org: number;
-  /** Columns to insert, by name; the file may hold more. */
+  /** Columns of the file that are read, by name; it may hold more. */
   readonly columns: readonly string[];
+  /** Rows are grouped on their way into `source`, which is the roll-up's table. */
+  readonly rollUp?: RollUp;
   readonly path: string;
-  /** Rows of the INSERT; absent when only some of the rows in the file fall into the slice. */
+  /** Rows of the INSERT; absent when only some of the rows in the file fall into the slice, or several become one. */
   readonly rows?: number;
   /** Bytes [start, end) of the file. */
   readonly start: number;
@@ -76,16 +80,34 @@ function plain(column: NativeBlock['columns'][number]['data']) {
   return column.kind === 'nullable' ? column.inner : column;
 }
 
-/** The quoted column list of a piece. */
-export function columnList(piece: Piece): Sql {
+/** The quoted columns that a piece inserts. */
+export function insertedColumns(piece: Piece): Sql {
+  const { rollUp } = piece;
+  return columnList(rollUp === undefined ? piece.columns : rollUpQuery(rollUp, piece.columns).columns);
+}
+
+/** `SELECT ... FROM <file> WHERE ... GROUP BY ...`: the rows of a piece as its table takes them. */
+export function selectPiece(piece: Piece, file: Sql, ...conditions: readonly Sql[]): Sql {
+  const where = pieceCondition(piece, ...conditions);
+  if (piece.rollUp === undefined) return sql`SELECT ${columnList(piece.columns)} FROM ${file}${where}`;
+  const { select, groupBy } = rollUpQuery(piece.rollUp, piece.columns);
+  return sql`SELECT ${select} FROM ${file}${where} GROUP BY ${groupBy}`;
+}
+
+/** Whether the file can go into the table as it is. */
+export function isPlain(piece: Piece): boolean {
+  return piece.slice === undefined && piece.rollUp === undefined;
+}
+
+function columnList(columns: readonly string[]): Sql {
   return joinSql(
-    piece.columns.map((column) => identifier(column)),
+    columns.map((column) => identifier(column)),
     ', ',
   );
 }
 
 /** ` WHERE` with the conditions of a piece, or nothing. */
-export function pieceCondition(piece: Piece, ...more: readonly Sql[]): Sql {
+function pieceCondition(piece: Piece, ...more: readonly Sql[]): Sql {
   const conditions = [...more];
   const slice = piece.slice === undefined ? undefined : sliceCondition(piece.source, piece.slice);
   if (slice !== undefined) conditions.push(slice);

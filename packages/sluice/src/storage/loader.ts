@@ -2,6 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { errorText, isSluiceError } from '../base/errors.ts';
 import type { Readiness } from '../base/ports.ts';
 import { findDataSource } from '../catalog/catalog.ts';
+import type { RollUp } from '../catalog/roll-ups.ts';
 import type { PartitionKey, SegmentReader } from '../journal/types.ts';
 import type { Log } from '../telemetry/log.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
@@ -13,10 +14,16 @@ export interface LoaderOptions {
   /** The journal's identity: part of every deduplication token. */
   readonly journalUuid: string;
   readonly target: LoadTarget;
+  /** Tables that are grouped into others instead of loaded; the journal's reader reads no others then. */
+  readonly rollUps?: ReadonlyMap<string, RollUp>;
+  /** Name in the hub's readiness. Default `loader`. */
+  readonly name?: string;
   /** Organisations that have tables. */
   readonly organisations: readonly number[];
   readonly log: Log;
   readonly metrics: Metrics;
+  /** Told after every attempt to load a segment: its rows, or some of them, may be there now. */
+  readonly onLoaded?: (partition: PartitionKey) => void;
   /** Tables that are loaded at the same time. Default 2. */
   readonly concurrency?: number;
   /** Least and greatest pause after a failure, in milliseconds. Default 100 and 30,000. */
@@ -46,7 +53,7 @@ interface Lane {
 /** Carries sealed segments into the database for as long as the hub runs. It never gives up, and never lets one table hold up another. */
 export function startLoader(options: LoaderOptions): Loader {
   const { journal, log, metrics } = options;
-  const concurrency = options.concurrency ?? 2;
+  const { name: part = 'loader', concurrency = 2 } = options;
   const backoff = options.backoff ?? { minMs: 100, maxMs: 30_000 };
   const lanes = new Map<string, Lane>();
   const working = new Set<Promise<void>>();
@@ -133,7 +140,8 @@ export function startLoader(options: LoaderOptions): Loader {
   async function loadNext(lane: Lane, partition: PartitionKey): Promise<void> {
     const segment = await journal.next(partition);
     if (segment === undefined) return;
-    const source = findDataSource(partition.table);
+    const rollUp = options.rollUps?.get(partition.table);
+    const source = rollUp?.to ?? findDataSource(partition.table);
     if (source === undefined || !options.organisations.includes(partition.org)) {
       const why =
         source === undefined ? `no data source ${partition.table}` : `organisation ${partition.org} is not configured`;
@@ -149,7 +157,23 @@ export function startLoader(options: LoaderOptions): Loader {
       lane.memories.set(name, memory);
     }
     const { journalUuid, target } = options;
-    await loadSegment({ segment, source, journal, journalUuid, target, log, metrics, signal: stopped.signal, memory });
+    try {
+      const { signal } = stopped;
+      await loadSegment({
+        segment,
+        source,
+        ...(rollUp === undefined ? {} : { rollUp }),
+        journal,
+        journalUuid,
+        target,
+        log,
+        metrics,
+        signal,
+        memory,
+      });
+    } finally {
+      options.onLoaded?.(partition);
+    }
     lane.memories.delete(name);
   }
 
@@ -165,10 +189,10 @@ export function startLoader(options: LoaderOptions): Loader {
     state() {
       const failing = [...lanes.values()].filter((lane) => lane.error !== undefined);
       const worst = failing.toSorted((a, b) => b.failures - a.failures)[0];
-      if (worst === undefined) return { part: 'loader', ready: true };
+      if (worst === undefined) return { part, ready: true };
       const seconds = Math.max(0, Math.ceil((worst.retryAt - performance.now()) / 1000));
       const detail = `${worst.key}: ${errorText(worst.error)} (${worst.failures} attempts, next in ${seconds} s; ${failing.length} tables wait)`;
-      return { part: 'loader', ready: false, detail };
+      return { part, ready: false, detail };
     },
 
     nudge() {

@@ -161,7 +161,8 @@ async function finish(options: StorageOptions, store: Store, target: () => Promi
   const { config, organisations, fsync, log } = options;
   try {
     const { retention, cluster } = config;
-    const tables = { store, sources: dataSources, organisations, log, retention, fsync };
+    const skipIndexes = config['skip-indexes'];
+    const tables = { store, sources: dataSources, organisations, log, retention, skipIndexes, fsync };
     await ensureTables(cluster === undefined ? tables : { ...tables, cluster });
     return { store, target: await target() };
   } catch (error) {

@@ -1,7 +1,8 @@
 import { bug } from '../base/errors.ts';
 import { databaseOf } from '../catalog/catalog.ts';
 import type { ColumnSpec, DataSource } from '../catalog/types.ts';
-import type { Retention } from './config.ts';
+import type { Retention, SkipIndexes } from './config.ts';
+import { partitionExpression } from './partition-calendar.ts';
 import { keptMs } from './retention.ts';
 import { identifier, joinSql, sql, trustedSql, type Sql } from './sql.ts';
 
@@ -17,6 +18,8 @@ export interface TableOptions {
   readonly retention: Retention;
   /** Name of the cluster in the servers' configuration; absent = one server. */
   readonly cluster?: string;
+  /** Default: none. */
+  readonly skipIndexes?: SkipIndexes;
   /** `sync: always`: parts are on the disk itself before an insert is confirmed. */
   readonly fsync?: boolean;
 }
@@ -47,8 +50,9 @@ export function createTables(source: DataSource, org: number, options: TableOpti
   const names = tableNames(source, org, options.cluster);
   const stored = identifier(names.database, names.stored);
   const columns = source.columns.map((column) => sql`${identifier(column.name)} ${columnDefinition(column)}`);
+  const indexes = hasIndexes(source, options) ? indexedColumns(source).map(indexDefinition) : [];
   const clauses: Sql[] = [
-    sql`CREATE TABLE IF NOT EXISTS ${stored}${onCluster(options.cluster)} (${joinSql(columns, ', ')})`,
+    sql`CREATE TABLE IF NOT EXISTS ${stored}${onCluster(options.cluster)} (${joinSql([...columns, ...indexes], ', ')})`,
     sql`ENGINE = ${engine(source, names, options.cluster)}`,
   ];
   const partition = partitionExpression(source);
@@ -83,6 +87,35 @@ export function addColumn(source: DataSource, org: number, column: ColumnSpec, c
   return statements;
 }
 
+/** Whether the skip indexes of the table are asked for. */
+export function hasIndexes(source: DataSource, options: Pick<TableOptions, 'skipIndexes'>): boolean {
+  const { skipIndexes = 'none' } = options;
+  return typeof skipIndexes === 'string' ? skipIndexes === 'all' : skipIndexes.has(source.id);
+}
+
+/** Columns that can have a skip index. */
+export function indexedColumns(source: DataSource): readonly ColumnSpec[] {
+  return source.columns.filter((column) => column.index !== undefined);
+}
+
+/** Name of a column's skip index; others than these are not ours. */
+export function indexName(column: ColumnSpec): string {
+  return `${column.name}_idx`;
+}
+
+/** Adds or drops skip indexes of the stored table. Rows that are there get added ones when their parts are merged. */
+export function changeIndexes(
+  source: DataSource,
+  org: number,
+  options: TableOptions & { readonly columns: readonly ColumnSpec[] },
+): Sql {
+  const names = tableNames(source, org, options.cluster);
+  const changes = hasIndexes(source, options)
+    ? options.columns.map((column) => sql`ADD INDEX IF NOT EXISTS ${indexBody(column)}`)
+    : options.columns.map((column) => sql`DROP INDEX IF EXISTS ${identifier(indexName(column))}`);
+  return sql`ALTER TABLE ${identifier(names.database, names.stored)}${onCluster(options.cluster)} ${joinSql(changes, ', ')}`;
+}
+
 /** The statement that gives the stored table another retention; `forever` takes the TTL away. */
 export function changeRetention(source: DataSource, org: number, options: TableOptions): Sql {
   const names = tableNames(source, org, options.cluster);
@@ -111,26 +144,42 @@ export function ttlOf(engineFull: string): string | undefined {
   return / TTL (.*?)(?: SETTINGS |$)/.exec(engineFull)?.[1];
 }
 
-/** The partition key; undefined = one partition. In UTC whatever the server's zone, as `time-slices.ts` cuts. */
-export function partitionExpression(source: DataSource): Sql | undefined {
-  const time = identifier(source.time.column);
-  if (source.partitionBy === 'none') return undefined;
-  return source.partitionBy === 'day' ? sql`toYYYYMMDD(${time}, 'UTC')` : sql`toStartOfHour(${time}, 'UTC')`;
-}
-
 function columnDefinition(column: ColumnSpec): Sql {
   return trustedSql(column.codec === undefined ? column.type : `${column.type} CODEC(${column.codec})`);
 }
 
+function indexDefinition(column: ColumnSpec): Sql {
+  return sql`INDEX ${indexBody(column)}`;
+}
+
+function indexBody(column: ColumnSpec): Sql {
+  const type = trustedSql(column.index ?? bug(`${column.name} has no skip index`));
+  return sql`${identifier(indexName(column))} ${identifier(column.name)} TYPE ${type} GRANULARITY 2`;
+}
+
 function engine(source: DataSource, names: TableNames, cluster: string | undefined): Sql {
-  const version = source.engine.kind === 'ReplacingMergeTree' ? identifier(source.engine.version) : undefined;
-  if (cluster === undefined) {
-    return version === undefined ? sql`MergeTree` : sql`ReplacingMergeTree(${version})`;
-  }
+  const { kind } = source.engine;
+  const own = engineArguments(source);
+  if (cluster === undefined) return own === undefined ? trustedSql(kind) : sql`${trustedSql(kind)}(${own})`;
   const path = `/clickhouse/tables/{shard}/${names.database}/${names.stored}`;
-  return version === undefined
-    ? sql`ReplicatedMergeTree(${path}, '{replica}')`
-    : sql`ReplicatedReplacingMergeTree(${path}, '{replica}', ${version})`;
+  const replicated = trustedSql(`Replicated${kind}`);
+  return own === undefined
+    ? sql`${replicated}(${path}, '{replica}')`
+    : sql`${replicated}(${path}, '{replica}', ${own})`;
+}
+
+function engineArguments({ engine: chosen }: DataSource): Sql | undefined {
+  switch (chosen.kind) {
+    case 'MergeTree':
+      return undefined;
+    case 'ReplacingMergeTree':
+      return identifier(chosen.version);
+    case 'SummingMergeTree':
+      return sql`(${joinSql(
+        chosen.sums.map((name) => identifier(name)),
+        ', ',
+      )})`;
+  }
 }
 
 function tableSettings(source: DataSource, options: TableOptions): readonly (readonly [string, number])[] {

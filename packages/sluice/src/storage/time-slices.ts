@@ -4,6 +4,7 @@ import { decodeNative } from '../batch/native.ts';
 import { valuesOf } from '../batch/read.ts';
 import type { DataSource } from '../catalog/types.ts';
 import type { Segment, SegmentBlock } from '../journal/types.ts';
+import { nextPartitionStart, partitionIdAt, partitionStart } from './partition-calendar.ts';
 import { identifier, joinSql, sql, trustedSql, type Sql } from './sql.ts';
 
 /**
@@ -26,36 +27,31 @@ export interface SegmentSlice {
   readonly partitionId: string | undefined;
 }
 
-const DAY_MS = 86_400_000;
-const HOUR_MS = 3_600_000;
-const TICKS_PER_MS = { s: 1 / 1000, ms: 1, us: 1000, ns: 1e6 } as const;
-/** The range of DateTime: within it partition ids follow from the calendar. */
-const ORDINARY_MS = { from: 0, to: 2 ** 32 * 1000 - DAY_MS } as const;
+const TICKS_PER_SECOND = { s: 1, ms: 1000, us: 1e6, ns: 1e9 } as const;
 
 /** The slices of a segment, earliest first. Reads the file only when a block's own times span partitions. */
 export async function sliceSegment(segment: Segment, source: DataSource): Promise<readonly SegmentSlice[]> {
-  if (source.partitionBy === 'none') return [{ slice: undefined, partitionId: 'all' }];
-  const width = source.partitionBy === 'day' ? DAY_MS : HOUR_MS;
-  const cells = new Set<number>();
+  const cut = source.partitionBy;
+  if (cut === 'none') return [{ slice: undefined, partitionId: 'all' }];
+  const starts = new Set<number>();
   for (const block of segment.blocks) {
-    const first = Math.floor(block.minTime / width);
-    const last = Math.floor(block.maxTime / width);
-    cells.add(first);
-    cells.add(last);
+    const first = partitionStart(cut, block.minTime);
+    const last = partitionStart(cut, block.maxTime);
+    starts.add(first);
+    starts.add(last);
     // Between the two anything may lie, or nothing.
-    if (last - first > 1) await collectCells(segment, block, source, width, cells);
+    if (last > nextPartitionStart(cut, first)) await collectStarts(segment, block, source, starts);
   }
-  const sorted = [...cells].toSorted((a, b) => a - b);
-  if (sorted.length <= 1) {
-    return [{ slice: undefined, partitionId: partitionIdAt((sorted[0] ?? 0) * width, source) }];
-  }
-  const ticks = TICKS_PER_MS[source.time.unit];
-  return sorted.map((cell, index) => ({
+  const sorted = [...starts].toSorted((a, b) => a - b);
+  if (sorted.length <= 1) return [{ slice: undefined, partitionId: partitionIdAt(cut, sorted[0] ?? 0) }];
+  // Partitions begin at whole seconds: the division is exact, which a factor of 0.001 would not be.
+  const ticks = (start: number) => (start / 1000) * TICKS_PER_SECOND[source.time.unit];
+  return sorted.map((start, index) => ({
     slice: {
-      from: index === 0 ? undefined : cell * width * ticks,
-      to: index === sorted.length - 1 ? undefined : sorted[index + 1]! * width * ticks,
+      from: index === 0 ? undefined : ticks(start),
+      to: index === sorted.length - 1 ? undefined : ticks(sorted[index + 1]!),
     },
-    partitionId: partitionIdAt(cell * width, source),
+    partitionId: partitionIdAt(cut, start),
   }));
 }
 
@@ -69,27 +65,21 @@ export function sliceCondition(source: DataSource, slice: TimeSlice): Sql | unde
   } as const;
   const ticks = sql`${trustedSql(functions[source.time.unit])}(${identifier(source.time.column)})`;
   const parts: Sql[] = [];
-  // Ticks of nanoseconds are above 2^53; cell borders are whole hours, so BigInt of the double is exact.
+  // Ticks of nanoseconds are above 2^53; borders are whole hours, so BigInt of the double is exact.
   if (slice.from !== undefined) parts.push(sql`${ticks} >= ${BigInt(slice.from)}`);
   if (slice.to !== undefined) parts.push(sql`${ticks} < ${BigInt(slice.to)}`);
   return parts.length === 0 ? undefined : joinSql(parts, ' AND ');
 }
 
-/** `20241120` for a day, seconds since 1970 for an hour: what `partitionExpression` of tables.ts gives. */
-function partitionIdAt(startMs: number, source: DataSource): string | undefined {
-  if (startMs < ORDINARY_MS.from || startMs >= ORDINARY_MS.to) return undefined;
-  return source.partitionBy === 'hour'
-    ? String(startMs / 1000)
-    : new Date(startMs).toISOString().slice(0, 10).replaceAll('-', '');
-}
-
-async function collectCells(
+/** Adds the begins of the partitions of all rows of a block. */
+async function collectStarts(
   segment: Segment,
   block: SegmentBlock,
   source: DataSource,
-  width: number,
-  cells: Set<number>,
+  starts: Set<number>,
 ): Promise<void> {
+  const cut = source.partitionBy;
+  if (cut === 'none') return;
   const bytes = Buffer.allocUnsafe(block.length);
   const file = await open(segment.path, 'r');
   try {
@@ -101,17 +91,18 @@ async function collectCells(
   if (column?.kind !== 'fixed' || (column.width !== 4 && column.width !== 8)) {
     throw new SluiceError('storage_refused', `cannot read the times in ${segment.path}: no readable column of times`);
   }
-  // Rare enough for BigInt, which alone holds nanoseconds exactly: a rounded time next to a border would name the wrong cell.
-  const cellTicks = BigInt(width * TICKS_PER_MS[source.time.unit]);
+  // Rare enough for BigInt, which alone holds nanoseconds exactly: a rounded time next to a border would name the wrong partition.
+  const perSecond = BigInt(TICKS_PER_SECOND[source.time.unit]);
   const values = column.width === 4 ? valuesOf(column, Uint32Array) : valuesOf(column, BigInt64Array);
   let from = 0n;
   let to = 0n;
   for (let row = 0; row < block.rows; row++) {
     const ticks = BigInt(values[row]!);
     if (ticks >= from && ticks < to) continue;
-    const over = ((ticks % cellTicks) + cellTicks) % cellTicks;
-    from = ticks - over;
-    to = from + cellTicks;
-    cells.add(Number(from / cellTicks));
+    const over = ((ticks % perSecond) + perSecond) % perSecond;
+    const start = partitionStart(cut, Number((ticks - over) / perSecond) * 1000);
+    starts.add(start);
+    from = BigInt(start / 1000) * perSecond;
+    to = BigInt(nextPartitionStart(cut, start) / 1000) * perSecond;
   }
 }

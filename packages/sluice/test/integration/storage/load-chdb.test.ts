@@ -3,7 +3,7 @@ import { readdir, truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, afterEach, before, beforeEach, describe, it } from 'node:test';
 import { valuesOf } from '../../../src/batch/read.ts';
-import { dataSources } from '../../../src/catalog/catalog.ts';
+import { samples, series } from '../../../src/catalog/prometheus.ts';
 import { createChdbTarget } from '../../../src/storage/chdb-target.ts';
 import { openChdb, type ChdbStore } from '../../../src/storage/chdb.ts';
 import { ensureTables } from '../../../src/storage/ensure-tables.ts';
@@ -35,7 +35,7 @@ after(async () => {
 });
 beforeEach(async () => {
   await store.command(sql`DROP DATABASE IF EXISTS prometheus SYNC`);
-  await ensureTables({ store, sources: dataSources, organisations: [1], retention: 'forever', log });
+  await ensureTables({ store, sources: [samples, series], organisations: [1], retention: 'forever', log });
   journal = new SegmentFiles(join(folder.path, `journal-${rounds++}`));
 });
 afterEach(async () => {

@@ -14,7 +14,8 @@ import { SegmentFiles } from './segment-files.ts';
 const folder = process.argv[2]!;
 const log = createLog({ level: 'silent' });
 const store = await openChdb({ path: join(folder, 'chdb'), maxMemory: 400e6 });
-await ensureTables({ store, sources: dataSources, organisations: [1], retention: 'forever', log });
+const sources = dataSources.filter(({ database }) => database === 'prometheus');
+await ensureTables({ store, sources, organisations: [1], retention: 'forever', log });
 const journal = new SegmentFiles(join(folder, 'journal'));
 const target = await createChdbTarget(store, join(folder, 'ingest'));
 const loader = startLoader({

@@ -4,6 +4,8 @@ import { dirname, join } from 'node:path';
 import { test } from 'node:test';
 import { crc32 } from 'node:zlib';
 import { isSluiceError } from '../../../src/base/errors.ts';
+import { CATALOG_VERSION } from '../../../src/catalog/catalog.ts';
+import type { PartitionKey } from '../../../src/journal/types.ts';
 import { verifyJournal } from '../../../src/journal/verify.ts';
 import { CrashingFiles } from './crashing-files.ts';
 import {
@@ -78,7 +80,10 @@ test('an intact journal is taken as it is, and its unsealed segment is sealed', 
   const opened = await open({ dataDir });
   assert.deepEqual(opened.journal.storage.pending(), [samplesKey]);
   const segment = await opened.journal.storage.next(samplesKey);
-  assert.deepEqual([segment?.minTime, segment?.maxTime, segment?.rows, segment?.catalogVersion], [0, 14, 15, 1]);
+  assert.deepEqual(
+    [segment?.minTime, segment?.maxTime, segment?.rows, segment?.catalogVersion],
+    [0, 14, 15, CATALOG_VERSION],
+  );
   assert.deepEqual(segment?.columns, ['metric_id', 'series_id', 'time', 'value']);
   assert.deepEqual(await goOn(dataDir, opened), [...rows(0, 3), 1000]);
   assert.deepEqual(errors(opened), []);
@@ -125,11 +130,13 @@ test('flipped byte in the middle: that block goes to quarantine, the rest flows 
   const starts = blockStarts(dataDir);
   flip(segmentFile(dataDir, 0, 'native'), starts[1]! + 100);
   assert.match((await verifyJournal(dataDir)).problems[0]!.message, /damaged: its checksum is wrong/);
-  const opened = await open({ dataDir });
+  const lost: PartitionKey[] = [];
+  const opened = await open({ dataDir, onLost: (partition) => lost.push(partition) });
   assert.equal(
     await metricValue(opened.metrics.journalQuarantined, { table: samplesKey.table, reason: 'damaged' }),
     BLOCK,
   );
+  assert.deepEqual(lost, [samplesKey]);
   assert.equal(errors(opened).length, 1);
   const stem = `1-prometheus.samples-main-${'0'.repeat(16)}-${starts[1]}.native`;
   assert.equal(fs.statSync(join(dataDir, 'quarantine', stem)).size, starts[2]! - starts[1]!);
@@ -251,8 +258,10 @@ test('garbage in place of a segment goes to quarantine', async (t) => {
   const dataDir = await journalWith(t, 1);
   fs.writeFileSync(segmentFile(dataDir, 0, 'native'), 'this is no block');
   fs.writeFileSync(segmentFile(dataDir, 0, 'index'), 'and this no index');
-  const opened = await open({ dataDir });
+  const lost: PartitionKey[] = [];
+  const opened = await open({ dataDir, onLost: (partition) => lost.push(partition) });
   assert.equal(errors(opened).length, 1);
+  assert.deepEqual(lost, [samplesKey]);
   const copy = join(dataDir, 'quarantine', `1-prometheus.samples-main-${'0'.repeat(16)}-0.native`);
   assert.equal(fs.readFileSync(copy, 'utf8'), 'this is no block');
   assert.deepEqual(await goOn(dataDir, opened), [1000]);

@@ -28,6 +28,14 @@ describe('storage configuration', () => {
     assert.equal(keptMs(samples, 'forever'), undefined);
   });
 
+  it('takes skip indexes for some tables, all, or none', () => {
+    assert.equal(storageConfig.parse({})['skip-indexes'], 'none');
+    assert.equal(storageConfig.parse({ 'skip-indexes': 'all' })['skip-indexes'], 'all');
+    const some = ['flow_log.l7_flow_log', 'flow_metrics.network_map.1m'];
+    assert.deepEqual(storageConfig.parse({ 'skip-indexes': some })['skip-indexes'], new Set(some));
+    assert.match(complaints({ 'skip-indexes': ['flow_log.l8'] })[0]!, /^skip-indexes.*expected none, all, or a list/);
+  });
+
   it('takes a cluster', () => {
     const parsed = storageConfig.parse({
       engine: 'clickhouse',

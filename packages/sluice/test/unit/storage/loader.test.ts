@@ -70,7 +70,11 @@ function key({ org, table, writer }: PartitionKey): string {
   return `${org}/${table}/${writer}`;
 }
 
-function begin(journal: FakeJournal, target: Partial<LoadTarget>, more: { concurrency?: number } = {}) {
+function begin(
+  journal: FakeJournal,
+  target: Partial<LoadTarget>,
+  more: { concurrency?: number; onLoaded?: (partition: PartitionKey) => void } = {},
+) {
   return startLoader({
     journal,
     journalUuid: 'u',
@@ -97,6 +101,20 @@ async function until(condition: () => boolean): Promise<void> {
 }
 
 describe('loader', () => {
+  it('tells after every attempt that rows may be there, whether it says to have failed or not', async () => {
+    const journal = new FakeJournal();
+    journal.add('prometheus.series', 2);
+    let inserts = 0;
+    const told: string[] = [];
+    const insert = () =>
+      ++inserts === 1 ? Promise.reject(new SluiceError('storage_unavailable', 'gone')) : Promise.resolve(undefined);
+    const onLoaded = ({ org, table }: PartitionKey) => told.push(`${inserts}: ${org} ${table}`);
+    const loader = begin(journal, { insert }, { onLoaded });
+    await until(() => journal.confirmed.length === 1);
+    await loader.stop(1000);
+    assert.deepEqual(told, ['1: 2 prometheus.series', '2: 2 prometheus.series']);
+  });
+
   it('has one INSERT of a table in flight, whoever wrote, and two tables at most', async () => {
     const journal = new FakeJournal();
     for (let i = 0; i < 4; i++) {

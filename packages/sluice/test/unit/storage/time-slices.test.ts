@@ -9,6 +9,7 @@ import { encodeNative } from '../../../src/batch/native.ts';
 import { metadata, samples } from '../../../src/catalog/prometheus.ts';
 import type { DataSource } from '../../../src/catalog/types.ts';
 import type { Segment, SegmentBlock } from '../../../src/journal/types.ts';
+import { partitionIdAt, partitionStart } from '../../../src/storage/partition-calendar.ts';
 import { sliceCondition, sliceSegment, type SegmentSlice } from '../../../src/storage/time-slices.ts';
 
 const DAY = 86_400_000;
@@ -85,6 +86,8 @@ function holds({ slice }: SegmentSlice, tick: bigint): boolean {
   return slice?.to === undefined || tick < BigInt(slice.to);
 }
 
+const cuts = ['hour', '2 hours', '4 hours', '12 hours', 'day', 'week', 'month'] as const;
+
 describe('sliceSegment', () => {
   it('leaves a segment of one partition whole', async () => {
     const start = BigInt(Date.UTC(2024, 10, 20));
@@ -149,6 +152,49 @@ describe('sliceSegment', () => {
           }
         }),
         { numRuns: 40 },
+      );
+    }
+  });
+
+  it('cuts hours, weeks and months where they begin', async () => {
+    const at = (iso: string) => BigInt(Date.parse(iso) / 1000);
+    const cases = [
+      ['2 hours', '2024-11-20T05:59:59Z', '2024-11-20T06:00:00Z', ['1732075200', '1732082400']],
+      ['4 hours', '2024-11-20T07:59:59Z', '2024-11-20T08:00:00Z', ['1732075200', '1732089600']],
+      ['12 hours', '2024-11-20T11:59:59Z', '2024-11-20T12:00:00Z', ['1732060800', '1732104000']],
+      ['week', '2024-11-24T23:59:59Z', '2024-11-25T00:00:00Z', ['20241118', '20241125']],
+      ['month', '2024-02-29T23:59:59Z', '2024-03-01T00:00:00Z', ['202402', '202403']],
+      ['month', '2024-12-31T23:59:59Z', '2025-01-01T00:00:00Z', ['202412', '202501']],
+    ] as const;
+    for (const [partitionBy, last, first, ids] of cases) {
+      const source: DataSource = { ...seconds, partitionBy };
+      const found = await sliceSegment(await segment(source, [[at(last), at(first)]]), source);
+      assert.deepEqual(
+        found.map(({ partitionId }) => partitionId),
+        ids,
+      );
+      assert.equal(found[0]!.slice?.to, Number(at(first)));
+      assert.equal(found[1]!.slice?.from, Number(at(first)));
+    }
+  });
+
+  it('puts every second of three months into one slice, whatever the cut', async () => {
+    const second = fc.integer({ min: 1_700_000_000, max: 1_708_000_000 }).map(BigInt);
+    for (const partitionBy of cuts) {
+      const source: DataSource = { ...seconds, partitionBy };
+      await fc.assert(
+        fc.asyncProperty(fc.array(second, { minLength: 1, maxLength: 12 }), async (times) => {
+          const found = await sliceSegment(await segment(source, [times]), source);
+          const starts = new Set(times.map((time) => partitionStart(partitionBy, Number(time) * 1000)));
+          assert.equal(found.length, starts.size);
+          for (const time of times) {
+            const mine = found.filter((slice) => holds(slice, time));
+            assert.equal(mine.length, 1);
+            const start = partitionStart(partitionBy, Number(time) * 1000);
+            assert.equal(mine[0]!.partitionId, partitionIdAt(partitionBy, start));
+          }
+        }),
+        { numRuns: 20 },
       );
     }
   });

@@ -220,7 +220,8 @@ test('backlogBytes counts open and sealed bytes, also after a restart', async (t
 
 test('refused blocks go to quarantine with the reason beside them', async (t) => {
   const dataDir = temporaryFolder(t);
-  const { journal, metrics, lines } = await open({ dataDir });
+  let lost = 0;
+  const { journal, metrics, lines } = await open({ dataDir, onLost: () => lost++ });
   await journal.append([sampleBatch([1, 2])]);
   await journal.append([sampleBatch([3])]);
   await journal.seal();
@@ -237,6 +238,7 @@ test('refused blocks go to quarantine with the reason beside them', async (t) =>
   await journal.storage.quarantine(segment, 'all of it');
   assert.equal(await metricValue(metrics.journalQuarantined, { reason: 'refused' }), 4);
   assert.equal(lines.filter((line) => line['level'] === 'error').length, 2);
+  assert.equal(lost, 2);
   assert.equal((await journal.storage.next(samplesKey))?.firstRow, 0, 'the caller confirms');
   await journal.close();
 });
@@ -253,4 +255,37 @@ test('the token of a segment: its index has the checksum that is on the disk, al
   const again = await open({ dataDir });
   assert.equal((await again.journal.storage.next(samplesKey))?.indexCrc, expected);
   await again.journal.close();
+});
+
+test('a further reader of sealed segments has its own cursor, reads its tables only, and holds their segments', async (t) => {
+  const dataDir = temporaryFolder(t);
+  const segmentReaders = new Map([['roll-up', new Set([metadataKey.table])]]);
+  const first = await open({ dataDir, segmentReaders });
+  const rollUp = first.journal.segmentReaders.get('roll-up')!;
+  for (const value of [1, 2]) {
+    await first.journal.append([sampleBatch([value]), metadataBatch([String(value)])]);
+    await first.journal.seal();
+  }
+  assert.deepEqual(rollUp.pending(), [metadataKey]);
+  assert.equal(await rollUp.next(samplesKey), undefined);
+  assert.deepEqual(await drain(first.journal), [1, 2]);
+  for (let segment; (segment = await first.journal.storage.next(metadataKey)) !== undefined;)
+    await first.journal.storage.confirm(segment);
+  const oldest = (await rollUp.next(metadataKey))!;
+  assert.equal(fs.existsSync(oldest.path), true, 'held for the reader that has not passed it');
+  await rollUp.saveMarker(metadataKey, { floor: 7 });
+  await first.journal.close();
+  assert.equal(await metricValue(first.metrics.journalSegments), 2);
+
+  const second = await open({ dataDir, segmentReaders });
+  const again = second.journal.segmentReaders.get('roll-up')!;
+  assert.deepEqual(again.marker(metadataKey), { floor: 7 });
+  assert.deepEqual(second.journal.storage.pending(), []);
+  const segment = (await again.next(metadataKey))!;
+  assert.equal(segment.firstRow, 0);
+  await again.confirm(segment);
+  assert.equal(fs.existsSync(segment.path), false);
+  await again.confirm((await again.next(metadataKey))!);
+  assert.equal(await metricValue(second.metrics.journalSegments), 0);
+  await second.journal.close();
 });

@@ -10,16 +10,20 @@ import type { CursorMarker, PartitionKey, Segment, SegmentBlock, SegmentReader }
 import { writeFailure } from './files.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
 
-export interface StorageReaderOptions {
+export interface SealedReaderOptions {
+  /** Whose cursor it is: `storage`, or a roll-up's name. */
+  readonly name: string;
+  /** Data sources that it reads; undefined = all. */
+  readonly tables?: ReadonlySet<string>;
   readonly partitions: Partitions;
   readonly cursor: CursorFile;
   readonly quarantine: Quarantine;
   readonly metrics: Metrics;
 }
 
-/** The storage loader's side of the journal: whole sealed segments, one after the other in each partition. */
-export class StorageReader implements SegmentReader {
-  readonly #options: StorageReaderOptions;
+/** A loader's side of the journal: whole sealed segments, one after the other in each partition. */
+export class SealedReader implements SegmentReader {
+  readonly #options: SealedReaderOptions;
   readonly #listeners: (() => void)[] = [];
   /** What `next` gave, until it is confirmed. */
   readonly #given = new Map<string, Segment>();
@@ -29,17 +33,19 @@ export class StorageReader implements SegmentReader {
   #sealedBytes = 0;
   #announced = false;
 
-  constructor(options: StorageReaderOptions) {
+  constructor(options: SealedReaderOptions) {
     this.#options = options;
     const { partitions } = options;
-    this.#backlog = options.metrics.journalBacklog.labels('storage');
+    this.#backlog = options.metrics.journalBacklog.labels(options.name);
     for (const log of partitions.all()) {
+      if (!this.#reads(log)) continue;
       this.#released.set(log.id, this.row(log));
       for (const segment of log.segments) if (endOf(segment) > this.row(log)) this.#sealedBytes += segment.bytes;
     }
-    partitions.addReader((log) => this.#released.get(log.id) ?? 0);
+    partitions.addReader((log) => (this.#reads(log) ? (this.#released.get(log.id) ?? 0) : undefined));
     partitions.listen({
-      sealed: (_, segment) => {
+      sealed: (log, segment) => {
+        if (!this.#reads(log)) return;
         this.#sealedBytes += segment.bytes;
         this.#announce();
       },
@@ -47,14 +53,16 @@ export class StorageReader implements SegmentReader {
     this.#backlog.set(this.backlogBytes);
   }
 
-  /** Everything of the partition below this row is in the database. */
+  /** Everything of the partition below this row is confirmed. */
   row(log: PartitionLog): number {
     return this.#options.cursor.state.rows.get(log.id)?.row ?? 0;
   }
 
   pending(): readonly PartitionKey[] {
     const keys: PartitionKey[] = [];
-    for (const log of this.#options.partitions.all()) if (this.#oldest(log) !== undefined) keys.push(log.key);
+    for (const log of this.#options.partitions.all()) {
+      if (this.#oldest(log) !== undefined) keys.push(log.key);
+    }
     return keys;
   }
 
@@ -139,7 +147,12 @@ export class StorageReader implements SegmentReader {
     return this.#sealedBytes + this.#options.partitions.openBytes;
   }
 
+  #reads(log: PartitionLog): boolean {
+    return this.#options.tables?.has(log.key.table) ?? true;
+  }
+
   #oldest(log: PartitionLog): LogSegment | undefined {
+    if (!this.#reads(log)) return undefined;
     const row = this.row(log);
     // Segments that only exporters still need stand before it.
     let low = 0;
@@ -161,7 +174,7 @@ export class StorageReader implements SegmentReader {
     } catch (error) {
       if (before === undefined) rows.delete(log.id);
       else rows.set(log.id, before);
-      throw writeFailure(error, "storage's cursor");
+      throw writeFailure(error, `the cursor of ${this.#options.name}`);
     }
   }
 
