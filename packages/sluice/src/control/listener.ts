@@ -1,0 +1,209 @@
+import { createServer, type AddressInfo, type Server, type Socket } from 'node:net';
+import { createServer as createTlsServer, type Server as TlsServer } from 'node:tls';
+import { SluiceError, bug, errorText } from '../base/errors.ts';
+import type { Log } from '../telemetry/log.ts';
+import type { Metrics } from '../telemetry/metrics.ts';
+import type { ConnectionEnds } from './agents.ts';
+
+/** Certificates as access/tls-files.ts keeps them. */
+export interface TlsSource {
+  readonly material: TlsMaterial;
+  readonly clientCertificates: { readonly requestCert: boolean; readonly rejectUnauthorized: boolean };
+  subscribe(use: (material: TlsMaterial) => void): () => void;
+}
+
+interface TlsMaterial {
+  readonly cert: Buffer;
+  readonly key: Buffer;
+  readonly ca: Buffer | undefined;
+  readonly minVersion: 'TLSv1.2' | 'TLSv1.3';
+}
+
+export interface ControlListenerOptions {
+  readonly addresses: readonly { readonly host: string; readonly port: number }[];
+  readonly tls: TlsSource | undefined;
+  /** Which peer addresses may connect; undefined = all. */
+  readonly allows: ((address: string | undefined) => boolean) | undefined;
+  readonly maxConnections: number;
+  /** Takes an accepted connection (TLS already done) and serves it. */
+  readonly inject: (socket: Socket) => void;
+  readonly metrics: Metrics;
+  readonly log: Log;
+}
+
+const HANDSHAKE_MS = 10_000;
+
+/**
+ * The sockets of the control plane. Connections are accepted here and handed to the gRPC server, so that a network is refused before anything of it is
+ * read, connections are bounded, and certificates can be exchanged.
+ */
+export class ControlListener {
+  readonly #options: ControlListenerOptions;
+  readonly #servers: Server[] = [];
+  readonly #sockets = new Set<Socket>();
+  readonly #ends = new Map<string, ConnectionEnds>();
+  readonly #unsubscribe: (() => void)[] = [];
+
+  private constructor(options: ControlListenerOptions) {
+    this.#options = options;
+  }
+
+  /** Opens all addresses. Throws SluiceError `listen_failed`; then none is open. */
+  static async open(options: ControlListenerOptions): Promise<ControlListener> {
+    const listener = new ControlListener(options);
+    try {
+      for (const address of options.addresses) await listener.#listen(address);
+    } catch (error) {
+      await listener.close();
+      throw error;
+    }
+    return listener;
+  }
+
+  /** Where it really listens. */
+  get addresses(): readonly { readonly host: string; readonly port: number }[] {
+    return this.#servers.map((server) => {
+      const bound = server.address();
+      return isAddressInfo(bound) ? { host: bound.address, port: bound.port } : bug('a TCP server without an address');
+    });
+  }
+
+  /** Both ends of the connection whose far one is `peer` (`address:port`). */
+  endsOf(peer: string): ConnectionEnds {
+    return this.#ends.get(peer) ?? { local: '', remote: peer.slice(0, Math.max(0, peer.lastIndexOf(':'))) };
+  }
+
+  /** Accepts no more; what is open stays so. */
+  refuse(): void {
+    for (const stop of this.#unsubscribe.splice(0)) stop();
+    for (const server of this.#servers) server.close();
+  }
+
+  /** Closes everything at once. */
+  async close(): Promise<void> {
+    const closed = this.#servers.map((server) => {
+      const { promise, resolve } = Promise.withResolvers<void>();
+      if (server.listening) server.once('close', resolve);
+      else resolve();
+      return promise;
+    });
+    this.refuse();
+    for (const socket of this.#sockets) socket.destroy();
+    await Promise.all(closed);
+  }
+
+  async #listen({ host, port }: { readonly host: string; readonly port: number }): Promise<void> {
+    const { tls, inject, log } = this.#options;
+    let server: Server | TlsServer;
+    if (tls === undefined) {
+      server = createServer({ noDelay: true });
+      server.on('connection', (socket: Socket) => {
+        if (!this.#takeIn(socket)) return;
+        this.#remember(socket);
+        inject(socket);
+      });
+    } else {
+      const secure = createTlsServer({
+        ...secureContext(tls.material),
+        ...tls.clientCertificates,
+        ALPNProtocols: ['h2'],
+        handshakeTimeout: HANDSHAKE_MS,
+        noDelay: true,
+      });
+      this.#unsubscribe.push(tls.subscribe((material) => secure.setSecureContext(secureContext(material))));
+      secure.on('connection', (socket: Socket) => void this.#takeIn(socket));
+      secure.on('secureConnection', (socket) => {
+        this.#remember(socket);
+        inject(socket);
+      });
+      secure.on('tlsClientError', (_error, socket) => {
+        this.#count('tls');
+        socket.destroy();
+      });
+      server = secure;
+    }
+    await listenOn(server, host, port)
+      .catch((cause: unknown) => {
+        // `:port` means every address; on a machine without IPv6 those are the IPv4 ones.
+        if (host === '::' && ['EAFNOSUPPORT', 'EADDRNOTAVAIL'].includes(codeOf(cause))) {
+          return listenOn(server, '0.0.0.0', port);
+        }
+        throw cause;
+      })
+      .catch((cause: unknown) => {
+        throw listenFailed(host, port, cause);
+      });
+    server.on('error', (error) => log.warn({ error: errorText(error) }, 'the control listener failed'));
+    this.#servers.push(server);
+  }
+
+  #takeIn(socket: Socket): boolean {
+    const { allows, maxConnections, metrics } = this.#options;
+    const isAllowed = allows?.(socket.remoteAddress) ?? true;
+    if (!isAllowed || this.#sockets.size >= maxConnections) {
+      this.#count(isAllowed ? 'connections' : 'network');
+      socket.destroy();
+      return false;
+    }
+    socket.on('error', () => undefined);
+    this.#sockets.add(socket);
+    metrics.controlConnections.inc();
+    socket.once('close', () => {
+      this.#sockets.delete(socket);
+      metrics.controlConnections.dec();
+    });
+    return true;
+  }
+
+  #remember(socket: Socket): void {
+    const { remoteAddress = '', remotePort = 0, localAddress = '' } = socket;
+    const peer = `${remoteAddress}:${remotePort}`;
+    const ends = { local: localAddress, remote: remoteAddress };
+    this.#ends.set(peer, ends);
+    socket.once('close', () => {
+      if (this.#ends.get(peer) === ends) this.#ends.delete(peer);
+    });
+  }
+
+  #count(reason: string): void {
+    this.#options.metrics.controlRefused.inc({ reason });
+  }
+}
+
+function secureContext({ cert, key, ca, minVersion }: TlsMaterial) {
+  return { cert, key, minVersion, ...(ca === undefined ? {} : { ca }) };
+}
+
+function listenOn(server: Server, host: string, port: number): Promise<void> {
+  const { promise, resolve, reject } = Promise.withResolvers<void>();
+  server.once('error', reject);
+  server.listen({ host, port, backlog: 1024 }, () => {
+    server.removeListener('error', reject);
+    resolve();
+  });
+  return promise;
+}
+
+const ADVICE: ReadonlyMap<string, string> = new Map([
+  ['EADDRINUSE', 'another program listens there; stop it, or choose another port (0 = any free one)'],
+  ['EACCES', 'this user may not use the port; choose one above 1023'],
+  ['EADDRNOTAVAIL', 'this machine has no such address; choose one of its own'],
+  ['ENOTFOUND', 'the name has no address; write an IP address'],
+]);
+
+function listenFailed(host: string, port: number, cause: unknown): SluiceError {
+  const shown = host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`;
+  return new SluiceError(
+    'listen_failed',
+    `cannot listen on ${shown} (listen.control): ${ADVICE.get(codeOf(cause)) ?? errorText(cause)}`,
+    { cause },
+  );
+}
+
+function isAddressInfo(address: AddressInfo | string | null): address is AddressInfo {
+  return address !== null && typeof address !== 'string';
+}
+
+function codeOf(cause: unknown): string {
+  return cause instanceof Error && 'code' in cause ? String(cause.code) : '';
+}
