@@ -1,10 +1,11 @@
-/** `npm run bench [-- ingest|remote-read|codec [OPTIONS]]`: runs one benchmark, or all of them one after the other. Each prints ratios against its peers. */
+/** `npm run bench [-- ingest|remote-read|codec|agent-decode [OPTIONS]]`: runs one benchmark, or all of them one after the other. Each prints ratios against its peers. */
 import { spawnSync } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 
 const files = new Map([
   ['codec', '../../promwrite/bench/codec.ts'],
   ['decode', './decode.ts'],
+  ['agent-decode', './agent-decode.ts'],
   ['remote-read', './remote-read.ts'],
   ['remote-read-peers', './remote-read-peers.ts'],
   ['ingest', './ingest.ts'],

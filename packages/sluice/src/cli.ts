@@ -2,12 +2,18 @@
  * The command `sluice` (design: exit codes 0 stopped cleanly, 1 configuration, 2 cannot start, 3 bug). The only file that ends the process, reads
  * its arguments or writes to its standard output.
  */
+import { hostname } from 'node:os';
 import { parseArgs, type ParseArgsOptionsConfig } from 'node:util';
 import { errorText, isSluiceError, type ErrorCode } from './base/errors.ts';
 import { VERSION } from './base/version.ts';
 import { loadConfig, type LoadedConfig } from './config/load.ts';
 import { renderReference } from './config/reference.ts';
+import { agentTable, type AgentListing } from './control/agent-list.ts';
+import { askHub, type HubAccess } from './http/ask-hub.ts';
+import { reachableUrl } from './http/reachable-url.ts';
 import { verifyJournal } from './journal/verify.ts';
+import { parseReplay, REPLAY_USAGE, runReplay } from './replay/command.ts';
+import type { ReplayOptions } from './replay/replay.ts';
 import { startHub, type Hub } from './sluice.ts';
 import { createLog } from './telemetry/log.ts';
 
@@ -19,6 +25,9 @@ sluice config
     prints the commented configuration reference with all defaults
 sluice journal verify [--config FILE] [--data-dir DIR]
     checks the journal of a stopped hub; changes nothing
+sluice agents [--url URL] [--org N] [--json] [--token-file FILE | --user NAME --password-file FILE]
+    lists the agents of a running hub
+${REPLAY_USAGE}
 sluice --version | --help
 `;
 
@@ -30,6 +39,15 @@ const configOptions = {
   config: { type: 'string' },
   'data-dir': { type: 'string' },
   set: { type: 'string', multiple: true },
+} as const satisfies ParseArgsOptionsConfig;
+
+const hubOptions = {
+  url: { type: 'string' },
+  org: { type: 'string' },
+  'token-file': { type: 'string' },
+  user: { type: 'string' },
+  'password-file': { type: 'string' },
+  json: { type: 'boolean' },
 } as const satisfies ParseArgsOptionsConfig;
 
 /** The command line itself is wrong. */
@@ -70,6 +88,10 @@ async function main(args: readonly string[]): Promise<number> {
     case 'journal':
       if (rest[0] !== 'verify') throw new UsageError(`expected journal verify; got ${['journal', ...rest].join(' ')}`);
       return verify(rest.slice(1));
+    case 'agents':
+      return listAgents(rest);
+    case 'replay':
+      return sendRecorded(rest);
     default:
       throw new UsageError(`there is no command ${JSON.stringify(command)}`);
   }
@@ -116,6 +138,40 @@ async function verify(args: readonly string[]): Promise<number> {
   return report.problems.length === 0 ? 0 : CANNOT_START;
 }
 
+/** How to reach the running hub, and whether its answer is printed as it is. */
+function hubAccess(args: readonly string[]): { readonly access: HubAccess; readonly json: boolean } {
+  let values;
+  try {
+    ({ values } = parseArgs({ args: [...args], options: hubOptions, strict: true, allowPositionals: false }));
+  } catch (error) {
+    throw new UsageError(errorText(error));
+  }
+  const { url = 'http://127.0.0.1:20416', org, user, json = false } = values;
+  if (!URL.canParse(url)) throw new UsageError(`expected --url such as http://127.0.0.1:20416; got ${url}`);
+  const access = { url, org, user, tokenFile: values['token-file'], passwordFile: values['password-file'] };
+  return { access, json };
+}
+
+async function listAgents(args: readonly string[]): Promise<number> {
+  const { access, json } = hubAccess(args);
+  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- what the hub's own route sends
+  const agents = (await askHub(access, '/api/v1/agents')) as AgentListing[];
+  if (json) process.stdout.write(`${JSON.stringify(agents, undefined, 2)}\n`);
+  else if (agents.length === 0) process.stdout.write('no agent has registered or sent data here\n');
+  else process.stdout.write(`${agentTable(agents, Date.now())}\n`);
+  return 0;
+}
+
+async function sendRecorded(args: readonly string[]): Promise<number> {
+  let what: ReplayOptions;
+  try {
+    what = parseReplay(args);
+  } catch (error) {
+    throw new UsageError(errorText(error));
+  }
+  return (await runReplay(what, (text) => process.stdout.write(text))) ? 0 : CANNOT_START;
+}
+
 function refuse(loaded: LoadedConfig): number {
   for (const problem of loaded.problems) process.stderr.write(`${problem}\n`);
   return CONFIGURATION;
@@ -149,7 +205,9 @@ async function serve(args: readonly string[]): Promise<number> {
 }
 
 /** What somebody who just started the hub does next; on standard error, as standard output carries the log. */
-function firstSteps(url: string): string {
+function firstSteps(listening: string): string {
+  const url = reachableUrl(listening);
+  const elsewhere = url === listening ? '' : `On other machines write ${hostname()} in place of 127.0.0.1.\n`;
   return `
 Sluice is running at ${url}. These three lines in its configuration point a Prometheus here:
 
@@ -157,5 +215,5 @@ remote_write:
   - url: ${url}/api/v1/write
 remote_read: [{ url: ${url}/api/v1/read, read_recent: true }]
 
-`;
+${elsewhere}`;
 }

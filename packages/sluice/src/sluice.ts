@@ -1,12 +1,17 @@
 /** The rooms of the hub, built in order and wired to each other. Start order and, mirrored, stop order stand on this one screen. */
 import { join } from 'node:path';
 import { WRITE_REQUEST } from 'promwrite/wire';
+import { guardListener } from './access/guard-listener.ts';
 import { bug, errorText, SluiceError } from './base/errors.ts';
+import type { HostPort } from './base/config-schema.ts';
 import { LinearMemory } from './base/linear-memory.ts';
 import type { ActiveSeries, Readiness } from './base/ports.ts';
 import { VERSION } from './base/version.ts';
 import { findDataSource } from './catalog/catalog.ts';
+import type { DataSource } from './catalog/types.ts';
+import { formatHostPort } from './config/listen.ts';
 import type { SluiceConfig } from './config/schema.ts';
+import { openControl } from './control/control.ts';
 import { toHttpLimits } from './http/config.ts';
 import { guardListeners } from './http/guarded-listeners.ts';
 import { startHttp, type HttpServer } from './http/server.ts';
@@ -16,16 +21,45 @@ import { toJournalOptions } from './journal/config.ts';
 import { toReadLimits } from './query/config.ts';
 import { createLabelsApi } from './query/labels/labels-api.ts';
 import { createRemoteRead } from './query/remote-read/remote-read.ts';
+import type { AcceptWindow } from './receivers/accept-window.ts';
+import { toAgentLimits } from './receivers/agent/config.ts';
+import { createAgentStatsDecoder, createServerStatsDecoder } from './receivers/agent/dfstats.ts';
+import { createDocumentDecoder } from './receivers/agent/documents.ts';
+import { createL4FlowDecoder } from './receivers/agent/l4-flow.ts';
+import { L7FlowDecoder } from './receivers/agent/l7-flow.ts';
+import { listenForAgents } from './receivers/agent/listen.ts';
+import { createPacketSequenceDecoder } from './receivers/agent/packet-sequence.ts';
+import { createProcEventDecoder } from './receivers/agent/proc-event.ts';
+import { createPrometheusRecordDecoder } from './receivers/agent/prometheus-record.ts';
+import { createAgentLogDecoder } from './receivers/log/agent-log.ts';
+import { createApplicationLogDecoder } from './receivers/log/application-log.ts';
+import { toLogLimits } from './receivers/log/config.ts';
+import { MessageType } from './receivers/message-type.ts';
+import { toTracesLimits } from './receivers/opentelemetry/config.ts';
+import { createTraceDecoders } from './receivers/opentelemetry/records.ts';
+import { toProfileLimits } from './receivers/profile/config.ts';
+import { createProfileDecoder } from './receivers/profile/record.ts';
 import { toRemoteWriteLimits } from './receivers/prometheus/config.ts';
-import { createRemoteWrite } from './receivers/prometheus/write.ts';
+import { createRemoteWrite, type RemoteWrite } from './receivers/prometheus/write.ts';
+import type { RecordDecoder } from './receivers/record-decoder.ts';
+import { RowGather } from './receivers/row-gather.ts';
+import { openRowIds } from './receivers/row-id-file.ts';
+import type { RowIds } from './receivers/row-ids.ts';
+import type { RowTarget } from './receivers/row-target.ts';
 import { startSelfTelemetry } from './receivers/self/self-telemetry.ts';
+import { createTelegrafDecoder } from './receivers/telegraf/record.ts';
 import { openSeries, type SeriesStore } from './series/open-series.ts';
+import { createReannounce } from './series/reannounce.ts';
 import { startLoader } from './storage/loader.ts';
 import { openStorage } from './storage/open.ts';
+import { rollUpReaders } from './storage/roll-up-query.ts';
 import { retentionMs } from './storage/retention.ts';
+import { TableVersions } from './storage/table-versions.ts';
 import { tellIdentity } from './storage/tell-identity.ts';
+import { emptyInventory } from './tags/empty-inventory.ts';
+import { createTagger } from './tags/tagger.ts';
 import type { Log } from './telemetry/log.ts';
-import { createMetrics } from './telemetry/metrics.ts';
+import { createMetrics, type Metrics } from './telemetry/metrics.ts';
 
 export interface Hub {
   /** Where the main listener listens (`http://127.0.0.1:20416`), if it is on. */
@@ -38,6 +72,8 @@ export interface Hub {
 
 const STOP_DEADLINE_MS = 30_000;
 const SELF_TELEMETRY_MS = 15_000;
+/** Label of what agents send, in metrics. */
+const AGENT_INPUT = 'agent';
 
 /** Starts every room; throws SluiceError (`data_dir_locked`, `listen_failed`, `format_too_new`, ...) with everything closed again. */
 export async function startHub(config: SluiceConfig, log: Log): Promise<Hub> {
@@ -95,40 +131,95 @@ export async function startHub(config: SluiceConfig, log: Log): Promise<Hub> {
     });
     started.push(() => storage.close());
 
-    const journal = await openJournal({ dataDir, ...toJournalOptions(config.journal), metrics, log });
+    const reannounce = createReannounce({ dictionaries: series, log });
+    started.push(() => reannounce.stop());
+    const onLost = reannounce.lost;
+    const segmentReaders = new Map([...rollUpReaders].map(([name, tables]) => [name, new Set(tables.keys())]));
+    const journal = await openJournal({
+      dataDir,
+      ...toJournalOptions(config.journal),
+      segmentReaders,
+      onLost,
+      metrics,
+      log,
+    });
     started.push(() => journal.close());
+    const versions = new TableVersions();
     const loader = startLoader({
       journal: journal.storage,
       journalUuid: journal.uuid,
       target: storage.target,
       organisations,
+      onLoaded: (partition) => versions.changed(partition),
       log,
       metrics,
     });
-    started.push(() => loader.stop(remainingMs()));
+    const loaders = [loader];
+    for (const [name, rollUps] of rollUpReaders) {
+      const reader = journal.segmentReaders.get(name) ?? bug(`the journal has no reader ${name}`);
+      const { uuid: journalUuid } = journal;
+      const { target } = storage;
+      loaders.push(
+        startLoader({
+          name,
+          journal: reader,
+          journalUuid,
+          target,
+          rollUps,
+          organisations,
+          concurrency: 1,
+          log,
+          metrics,
+        }),
+      );
+    }
+    started.push(() => Promise.all(loaders.map((each) => each.stop(remainingMs()))));
     storage.onOpen(() => {
-      loader.nudge();
+      for (const each of loaders) each.nudge();
       void tellIdentity({ storage, dictionaries: series, log, signal: stopped.signal });
     });
 
+    const accept = (source: DataSource): AcceptWindow => {
+      const behindMs = retentionMs(source, config.storage.retention);
+      return behindMs === undefined
+        ? { behindMs: Infinity, aheadMs: Infinity }
+        : { behindMs, aheadMs: source.acceptAheadMs };
+    };
     const remoteWrite = createRemoteWrite({
       append: journal.append,
       series: (org): ActiveSeries => series.get(org)?.series ?? bug(`no series for organisation ${org}`),
       memory,
-      acceptWindow: (table) => {
-        const source = findDataSource(table) ?? bug(`no data source ${table}`);
-        const behindMs = retentionMs(source, config.storage.retention);
-        return behindMs === undefined
-          ? { behindMs: Infinity, aheadMs: Infinity }
-          : { behindMs, aheadMs: source.acceptAheadMs };
-      },
+      acceptWindow: (table) => accept(findDataSource(table) ?? bug(`no data source ${table}`)),
       limits: toRemoteWriteLimits(config.limits),
       metrics,
       log,
     });
     const reading = { store: storage.store, limits: toReadLimits(config.limits), metrics, log };
-    const routes = [...remoteWrite.routes, ...createRemoteRead(reading), ...createLabelsApi(reading)];
-    const readiness = (): Readiness[] => [storage.ready(), loader.state()];
+    const control = await openControl({ dataDir, agents: config.agents, organisations, metrics, log });
+    started.push(() => control.stop());
+    const { append } = journal;
+    const rows = new RowGather({
+      input: AGENT_INPUT,
+      append,
+      tagger: createTagger({ inventory: () => emptyInventory }),
+      organisations,
+      accept,
+      metrics,
+      log,
+    });
+    started.push(() => rows.stop(remainingMs()));
+    const rowIds = openRowIds({ path: join(dataDir, 'state', 'row-ids.json'), hubId: config.hubId, log });
+    const { limits } = config;
+    const decoding = startDecoders({ target: rows, rowIds, accept, organisations, remoteWrite, limits, metrics });
+    started.push(() => decoding.stop());
+    const routes = [
+      ...remoteWrite.routes,
+      // To a server others may write, too.
+      ...createRemoteRead({ ...reading, versions: storage.store.engine === 'chdb' ? versions : undefined }),
+      ...createLabelsApi(reading),
+      ...control.routes,
+    ];
+    const readiness = (): Readiness[] => [storage.ready(), ...loaders.map((each) => each.state())];
 
     const { http: main, integration } = config.listen;
     const guarded = await guardListeners({
@@ -162,12 +253,44 @@ export async function startHub(config: SluiceConfig, log: Log): Promise<Hub> {
     });
     started.push(() => self.stop());
 
-    announce(http, log);
+    const { agent: agentListen } = config.listen;
+    const agentGuard = agentListen === null ? undefined : await guardListener(agentListen, log);
+    const agents = await listenForAgents({
+      addresses: agentListen?.addresses ?? [],
+      isAllowed: agentGuard?.allows ?? (() => true),
+      decoders: decoding.decoders,
+      rows,
+      organisations,
+      resolve: control.resolve,
+      traffic: control.traffic,
+      limits: toAgentLimits(config.limits),
+      metrics,
+      log,
+    });
+    started.push(() => {
+      decoding.end();
+      return agents.stop(remainingMs());
+    });
+
+    const { control: controlListen } = config.listen;
+    const controlGuard = controlListen === null ? undefined : await guardListener(controlListen, log);
+    const controlAddresses =
+      controlListen === null
+        ? []
+        : await control.listen({
+            addresses: controlListen.addresses,
+            tls: controlGuard?.tls,
+            allows: controlGuard?.allows,
+            dataPort: agents.addresses[0]?.port,
+          });
+
+    announce(http, { agent: agents.addresses, control: controlAddresses }, log);
     return {
       url: http.addresses.find((address) => address.listener === 'http')?.url,
       stop: stopAll,
       async reload() {
-        const outcome = (await guarded.reload()) ? 'reloaded' : 'refused';
+        const outcomes = await Promise.all([guarded.reload(), controlGuard?.reload()]);
+        const outcome = outcomes.includes(false) ? 'refused' : 'reloaded';
         metrics.configReloads.inc({ outcome });
         log.info({ outcome }, 'credentials and certificates read again');
       },
@@ -184,8 +307,59 @@ function instanceOf(http: HttpServer): string {
 }
 
 /** One line with every address. */
-function announce(http: HttpServer, log: Log): void {
+function announce(http: HttpServer, others: Record<'agent' | 'control', readonly HostPort[]>, log: Log): void {
   const addresses: Record<string, string[]> = { http: [], integration: [] };
   for (const { listener, url } of http.addresses) (addresses[listener] ??= []).push(url);
+  for (const [listener, open] of Object.entries(others)) addresses[listener] = open.map(formatHostPort);
   log.info(addresses, 'listening');
+}
+
+interface DecodersOptions {
+  readonly target: RowTarget;
+  readonly rowIds: RowIds;
+  readonly accept: (source: DataSource) => AcceptWindow;
+  readonly organisations: readonly number[];
+  readonly remoteWrite: RemoteWrite;
+  readonly limits: SluiceConfig['limits'];
+  readonly metrics: Metrics;
+}
+
+/** The decoder of each type of agents' messages; a type without one is counted and dropped. */
+function startDecoders({ remoteWrite, limits, rowIds, ...options }: DecodersOptions) {
+  const common = { ...options, rowIds, ids: rowIds, now: Date.now };
+  const nextId = rowIds.next.bind(rowIds);
+  const procEvents = createProcEventDecoder(common);
+  const prometheus = createPrometheusRecordDecoder({
+    write: (body, org, labels) => remoteWrite.forward(body, org, labels),
+  });
+  const traces = createTraceDecoders({
+    ...common,
+    limits: toTracesLimits(limits),
+    onRejected: (reason, spans) => options.metrics.droppedRows.inc({ input: AGENT_INPUT, reason }, spans),
+  });
+  const agentLogs = createAgentLogDecoder(common);
+  procEvents.start();
+  const decoders: ReadonlyMap<number, RecordDecoder> = new Map<number, RecordDecoder>([
+    [MessageType.SYSLOG, agentLogs],
+    [MessageType.SERVER_DFSTATS, createServerStatsDecoder(common)],
+    [MessageType.METRICS, createDocumentDecoder(common)],
+    [MessageType.TAGGEDFLOW, createL4FlowDecoder({ ...common, nextId })],
+    [MessageType.PROTOCOLLOG, new L7FlowDecoder(common)],
+    [MessageType.OPENTELEMETRY, traces.plain],
+    [MessageType.PROMETHEUS, prometheus],
+    [MessageType.TELEGRAF, createTelegrafDecoder(common)],
+    [MessageType.PACKETSEQUENCE, createPacketSequenceDecoder(common)],
+    [MessageType.DFSTATS, createAgentStatsDecoder(common)],
+    [MessageType.OPENTELEMETRY_COMPRESSED, traces.compressed],
+    [MessageType.PROFILE, createProfileDecoder({ ...common, limits: toProfileLimits(limits) })],
+    [MessageType.PROC_EVENT, procEvents],
+    [MessageType.APPLICATION_LOG, createApplicationLogDecoder({ ...common, limits: toLogLimits(limits) })],
+    [MessageType.AGENT_LOG, agentLogs],
+  ]);
+  return {
+    decoders,
+    /** No more records come than those at hand: none of them waits for anything. */
+    end: () => prometheus.stop(),
+    stop: () => procEvents.stop(),
+  };
 }

@@ -74,7 +74,10 @@ export async function createAdmit(options: AccessOptions): Promise<Access> {
   };
   let users = await loadUsers(auth.users);
 
-  async function verifyUser(user: string, password: string): Promise<Identity | undefined> {
+  async function verifyUser(
+    { user, password }: { readonly user: string; readonly password: string },
+    peer: string | undefined,
+  ): Promise<Identity | undefined> {
     const { known, decoy } = users;
     const entry = known.get(user);
     if (entry?.password.kind === 'digest' && timingSafeEqual(secretDigest(password), entry.password.digest)) {
@@ -82,7 +85,7 @@ export async function createAdmit(options: AccessOptions): Promise<Access> {
     }
     const hash = entry?.password.kind === 'hash' ? entry.password.hash : decoy;
     if (hash === undefined) return undefined;
-    const equal = await attempts.run(() => verifyPassword(password, hash, worker));
+    const equal = await attempts.run(peer, () => verifyPassword(password, hash, worker));
     return equal && entry?.password.kind === 'hash' ? entry.identity : undefined;
   }
 
@@ -94,12 +97,12 @@ export async function createAdmit(options: AccessOptions): Promise<Access> {
     return found;
   }
 
-  async function verify(header: string, key: string): Promise<Identity | undefined> {
+  async function verify(header: string, key: string, peer: string | undefined): Promise<Identity | undefined> {
     const credentials = parseAuthorization(header);
     let identity: Identity | undefined;
     const judgedBy = users;
     if (credentials.kind === 'bearer') identity = verifyToken(credentials.token);
-    else if (credentials.kind === 'basic') identity = await verifyUser(credentials.user, credentials.password);
+    else if (credentials.kind === 'basic') identity = await verifyUser(credentials, peer);
     // A verdict by files that were replaced meanwhile is not remembered.
     if (judgedBy === users) {
       if (identity === undefined) rejected.set(key, true);
@@ -114,7 +117,7 @@ export async function createAdmit(options: AccessOptions): Promise<Access> {
     return { kind: allowed ? 'admitted' : 'forbidden', name: identity.name };
   }
 
-  const admit: Admit = ({ authorization, certificate }, scope) => {
+  const admit: Admit = ({ authorization, certificate, peer }, scope) => {
     if (authorization === undefined) {
       return verdict(certificate === undefined ? undefined : certificates.get(certificate), scope);
     }
@@ -124,7 +127,7 @@ export async function createAdmit(options: AccessOptions): Promise<Access> {
     if (rejected.get(key) === true) return unauthorized;
     let answer = running.get(key);
     if (answer === undefined) {
-      answer = verify(authorization, key).finally(() => running.delete(key));
+      answer = verify(authorization, key, peer).finally(() => running.delete(key));
       running.set(key, answer);
     }
     return answer.then((found) => verdict(found, scope));

@@ -25,6 +25,7 @@ export const ERROR_CODES = {
   too_many_requests: 'a limit on rate or series is reached',
   overloaded: 'running requests use all the memory they may; the same request can succeed later',
   cancelled: 'the client went away',
+  hub_unreachable: 'a command cannot ask the running hub: it is not there, or refuses',
 } as const;
 
 export type ErrorCode = keyof typeof ERROR_CODES;

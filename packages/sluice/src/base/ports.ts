@@ -34,6 +34,8 @@ export interface HttpRequest {
   readonly body: Buffer;
   /** Organisation of the request, one of the configured ones (`X-Org-Id`, 1 when absent). */
   readonly org: number;
+  /** Address that the request came from; an IPv4 one as such also where it arrived mapped into IPv6. Absent when the client has already gone. */
+  readonly peer?: string | undefined;
   /** Aborted when the client goes away or the hub's stop deadline passes. */
   readonly signal: AbortSignal;
 }
@@ -60,6 +62,8 @@ export interface HttpRoute {
   readonly memory?: number;
   /** Judges the headers before any byte of the body is read; a reply ends the request. */
   readonly check?: (headers: HttpRequest['headers']) => HttpReply | undefined;
+  /** Headers of an answer that the server gives in the handler's place (too large, too slow, no memory, no credentials): what its protocol promises. */
+  readonly refusalHeaders?: (headers: HttpRequest['headers']) => Readonly<Record<string, string>>;
   readonly handle: (request: HttpRequest) => Promise<HttpReply> | HttpReply;
 }
 
@@ -69,9 +73,16 @@ export type Admission =
   | { readonly kind: 'unauthorized'; readonly challenge: string }
   | { readonly kind: 'forbidden'; readonly name: string };
 
-/** Judges credentials for one listener. `authorization` is the raw header; `certificate` the subject of a verified client certificate. */
+/**
+ * Judges credentials for one listener. `authorization` is the raw header; `certificate` the subject of a verified client certificate; `peer` the
+ * address they came from, for which wrong ones are counted.
+ */
 export type Admit = (
-  credentials: { readonly authorization: string | undefined; readonly certificate: string | undefined },
+  credentials: {
+    readonly authorization: string | undefined;
+    readonly certificate: string | undefined;
+    readonly peer?: string | undefined;
+  },
   scope: Scope,
 ) => Promise<Admission> | Admission;
 
@@ -169,3 +180,98 @@ export interface SymbolicMetadata {
 export type SeriesAdded =
   | { readonly kind: 'known' | 'new'; readonly form: number; readonly series: number }
   | { readonly kind: 'refused'; readonly reason: 'limit' | 'collision' };
+
+/** Numbers under which the data of an agent is kept. */
+export interface AgentTenant {
+  readonly org: number;
+  readonly team: number;
+}
+
+/** Organisation and team of an agent by its id; undefined when no such agent ever registered here. */
+export type ResolveAgent = (agentId: number) => AgentTenant | undefined;
+
+/** Told by the receiver of agents' data what came from whom. */
+export interface AgentTraffic {
+  /** One call a frame. `org` and `agent` as resolved, `rows` records in it, `bytes` as on the wire, `address` the peer's. */
+  noteData(org: number, agent: number, rows: number, bytes: number, address: string): void;
+}
+
+/**
+ * What agents report about their hosts and clusters, for the inventory. Kept in memory as it came; a restarted hub asks for all of it again. Each call
+ * decodes: ask when `onChange` says that something is new, not for every row.
+ */
+export interface AgentReports {
+  /** Agents that reported something about their host. */
+  hosts(): readonly number[];
+  host(agentId: number): HostReport | undefined;
+  clusters(): readonly { readonly org: number; readonly clusterId: string }[];
+  cluster(org: number, clusterId: string): ClusterReport | undefined;
+  /** Calls `listener` after every new report, until the returned function is called. */
+  onChange(listener: (change: ReportChange) => void): () => void;
+}
+
+export type ReportChange =
+  | { readonly kind: 'host'; readonly agentId: number }
+  | { readonly kind: 'cluster'; readonly org: number; readonly clusterId: string };
+
+export interface HostReport {
+  readonly agentId: number;
+  readonly org: number;
+  /** The VPC that the agent was told it is in. */
+  readonly vpcId: number;
+  readonly atMs: number;
+  readonly hostname: string;
+  readonly kubernetesClusterId: string;
+  /** Interfaces in other network namespaces than the host's own (containers, mostly). */
+  readonly interfaces: readonly ReportedInterface[];
+  /** Network namespaces, and for each the output of `ip address`: the only place where the host's own interfaces stand. */
+  readonly namespaces: readonly string[];
+  readonly addressTexts: readonly string[];
+  readonly processes: readonly ReportedProcess[];
+}
+
+export interface ReportedInterface {
+  /** 48 bits. */
+  readonly mac: number;
+  /** `address/prefix length`. */
+  readonly addresses: readonly string[];
+  readonly name: string;
+  readonly deviceId: string;
+  readonly deviceName: string;
+  readonly tapIndex: number;
+  readonly namespace: string;
+  /** Inode number of the network namespace. */
+  readonly namespaceId: number;
+}
+
+export interface ReportedProcess {
+  readonly pid: number;
+  /** The global process id that stands in rows, once the agent asked for it; else 0. */
+  readonly gpid: number;
+  readonly name: string;
+  readonly processName: string;
+  readonly commandLine: string;
+  readonly user: string;
+  /** Unix seconds. */
+  readonly startS: number;
+  readonly namespaceId: number;
+  readonly containerId: string;
+}
+
+export interface ClusterReport {
+  readonly org: number;
+  readonly clusterId: string;
+  /** The agent that reported. */
+  readonly agentId: number;
+  readonly atMs: number;
+  readonly objects: readonly ReportedObject[];
+}
+
+export interface ReportedObject {
+  /** Go type name: `*v1.Pod`. */
+  readonly type: string;
+  /** JSON of the trimmed object. */
+  readonly json: Uint8Array;
+  /** Whether `json` is zlib-compressed. */
+  readonly isCompressed: boolean;
+}

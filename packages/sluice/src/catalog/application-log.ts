@@ -21,7 +21,7 @@ export const applicationLog: DataSource = {
     u8('severity_number', '2 fatal, 3 error, 4 warning, 5 info, 6 debug, 7 trace, 8 unknown', {
       enum: 'severity_number',
     }),
-    word('app_service', 'Application; of an agent log the host'),
+    word('app_service', 'Application; of an agent log its executable'),
     text('body', 'The line', { role: 'text' }),
     text('trace_id', 'Trace id', searched),
     text('span_id', 'Span id', searched),

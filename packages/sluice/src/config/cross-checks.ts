@@ -1,3 +1,4 @@
+import { organisationProblem } from '../control/config.ts';
 import { exposureProblem } from '../http/config.ts';
 import { allowProblem, formatHostPort } from './listen.ts';
 import type { SluiceConfig } from './schema.ts';
@@ -13,7 +14,10 @@ export function crossChecks(config: Partial<SluiceConfig>, placeOf: PlaceOf): Pr
     if (message !== undefined) problems.push({ place: placeOf(path), message });
   };
   complain(['data-dir'], patternProblem(config));
-  const { listen } = config;
+  const { agents, listen, organisations } = config;
+  if (agents !== undefined && organisations !== undefined) {
+    complain(['agents', 'groups'], organisationProblem(agents, organisations));
+  }
   if (listen === undefined) return problems;
   for (const name of ['http', 'integration'] as const) {
     const listener = listen[name];

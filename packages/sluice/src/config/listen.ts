@@ -21,12 +21,11 @@ const addressKeys = {
   allow: allowSchema.optional(),
 };
 
-/** `listen.agent`: the framed TCP data of agents. */
+/** `listen.agent`: the framed data of agents. */
 export const agentListenSchema = z
   .union([bareAddress, z.strictObject(addressKeys).transform((keys, context) => toOptions(keys, context))])
   .nullable()
-  .optional()
-  .meta({ description: 'Data of agents (not implemented in this version): host:port or {address | addresses, allow}' });
+  .meta({ description: 'Data of agents (TCP and UDP): host:port, null = off, or {address | addresses, allow}' });
 
 /** `listen.control`: the gRPC control plane of agents. */
 export const controlListenSchema = z
@@ -37,10 +36,7 @@ export const controlListenSchema = z
       .transform((keys, context) => toOptions(keys, context)),
   ])
   .nullable()
-  .optional()
-  .meta({
-    description: 'Control of agents (not implemented in this version): host:port or {address | addresses, tls, allow}',
-  });
+  .meta({ description: 'Control of agents (gRPC): host:port, null = off, or {address | addresses, tls, allow}' });
 
 interface WrittenKeys {
   readonly address?: HostPort | undefined;

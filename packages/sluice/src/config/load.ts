@@ -2,6 +2,7 @@ import { resolve } from 'node:path';
 import type { z } from 'zod';
 import { bug } from '../base/errors.ts';
 import { crossChecks } from './cross-checks.ts';
+import { adoptAgentPort } from './agent-port.ts';
 import { checkDeepflow } from './deepflow.ts';
 import { DEEPFLOW_KEYS } from './deepflow-keys.ts';
 import { materialize, type Surroundings } from './materialize.ts';
@@ -38,7 +39,8 @@ export interface LoadedConfig {
 /** Reads the configuration. Never throws for anything that stands in the file, the options or the environment: it says what is wrong. */
 export function loadConfig(options: LoadOptions): LoadedConfig {
   const problems: Problem[] = [];
-  const root = readTree(options, problems);
+  const adopted = adoptAgentPort(readTree(options, problems));
+  const { root } = adopted;
   if (root !== undefined && root.kind !== 'mapping') {
     problems.push({ place: root.place, message: 'expected keys and values (a mapping) at the top' });
   }
@@ -57,7 +59,11 @@ export function loadConfig(options: LoadOptions): LoadedConfig {
 
   const unimplemented = [...UNIMPLEMENTED.filter((path) => isGiven(root, path)), ...deepflow.unimplemented];
   const notes = [
-    ...oneLine('known keys of DeepFlow without effect here', deepflow.unused),
+    ...adopted.notes,
+    ...oneLine(
+      'known keys of DeepFlow without effect here',
+      deepflow.unused.filter((path) => !adopted.used.includes(path)),
+    ),
     ...oneLine('not implemented in this version, so without effect', unimplemented),
   ];
   const config = problems.length === 0 ? freeze(complete(parsed)) : undefined;
@@ -125,7 +131,10 @@ function toProblem(finding: Finding, section: SectionName, entry: LocatedEntry |
   const name = pathText([section, ...finding.path]);
   const found = locate(entry?.node, finding.path);
   const place = found?.place ?? entry?.place ?? { text: name, order: 0, inFile: false };
-  if (finding.unknownKey === undefined) return { place, message: `${name}: ${finding.message}` };
+  if (finding.unknownKey === undefined) {
+    // Where the place is the option's name, it has said which key it is.
+    return { place, message: place.text === `--set ${name}` ? finding.message : `${name}: ${finding.message}` };
+  }
   let schema = SECTIONS[section] as ReturnType<typeof childSchema>;
   for (const step of finding.path) schema = childSchema(schema, step);
   const key = found?.kind === 'mapping' ? found.entries.get(finding.unknownKey) : undefined;

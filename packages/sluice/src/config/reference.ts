@@ -130,22 +130,40 @@ const WIDTH = 118;
 /** `width` is what is left of a line at this depth. */
 function yamlLines(key: ReferenceKey, width: number): string[] {
   const comments = wrap(key.description, width - 2).map((line) => `# ${line}`);
-  if (key.fallback !== undefined) return [...comments, `${key.key}: ${key.fallback}`];
+  if (key.fallback !== undefined) return [...comments, `${key.key}: ${key.fallback}`, ...alternative(key, width)];
   if (key.sameAs !== undefined) return [`# ${key.key}: ${key.type}`];
-  if (key.children.length === 0) return [...comments, `# ${key.key}: ${key.type}`];
+  if (key.children.length === 0)
+    return [...comments, `# ${key.key}: ${shortened(key.type, width - key.key.length - 4)}`];
   const children = key.children.flatMap((child) => yamlLines(child, width - (key.isList ? 6 : 4)));
   // A mapping whose keys all have no default would be null, that is absent.
   const isAbsent = key.isOptional || key.isList || children.every((line) => line.startsWith('#'));
   if (!isAbsent) return [...comments, `${key.key}:`, ...children.map((line) => `  ${line}`)];
+  return [...comments, ...commentedOut(key, children)];
+}
+
+/** The keys that may stand in the place of a default, as a comment. */
+function alternative(key: ReferenceKey, width: number): string[] {
+  if (key.children.length === 0) return [];
+  const children = key.children.flatMap((child) => yamlLines(child, width - (key.isList ? 6 : 4)));
+  return commentedOut(key, children);
+}
+
+function commentedOut(key: ReferenceKey, children: readonly string[]): string[] {
   const plain = children.map((line) => line.replace(/^# (?=[\w-]+:(?: |$)| )/, ''));
   const indented = key.isList ? listEntry(plain) : plain;
-  return [...comments, ...[`${key.key}:`, ...indented.map((line) => `  ${line}`)].map((line) => `# ${line}`)];
+  return [`${key.key}:`, ...indented.map((line) => `  ${line}`)].map((line) => `# ${line}`);
 }
 
 /** Lines of a mapping as the only entry of a list: the dash stands before its first key. */
 function listEntry(lines: readonly string[]): string[] {
   const first = lines.findIndex((line) => !line.startsWith('#'));
   return lines.map((line, index) => (index < first ? line : `${index === first ? '- ' : '  '}${line}`));
+}
+
+/** The beginning of a long list of values. */
+function shortened(type: string, width: number): string {
+  if (type.length <= width) return type;
+  return `${type.slice(0, type.lastIndexOf(',', width - 5))}, ...`;
 }
 
 function wrap(text: string, width: number): string[] {

@@ -1,8 +1,13 @@
 import { z } from 'zod';
 import { authSchema, tlsSchema } from '../access/config.ts';
+import { agentsSchema } from '../control/config.ts';
 import { httpLimitsSchema, httpListenSchema } from '../http/config.ts';
 import { journalSchema } from '../journal/config.ts';
 import { readLimitsSchema } from '../query/config.ts';
+import { agentLimitsSchema } from '../receivers/agent/config.ts';
+import { logLimitsSchema } from '../receivers/log/config.ts';
+import { profileLimitsSchema } from '../receivers/profile/config.ts';
+import { tracesLimitsSchema } from '../receivers/opentelemetry/config.ts';
 import { remoteWriteLimitsSchema } from '../receivers/prometheus/config.ts';
 import { storageConfig } from '../storage/config.ts';
 import { agentListenSchema, controlListenSchema } from './listen.ts';
@@ -32,8 +37,8 @@ export const SECTIONS = {
       integration: httpListenSchema.prefault('127.0.0.1:38086').meta({
         description: "The integration port of DeepFlow's agent: the same write routes",
       }),
-      agent: agentListenSchema,
-      control: controlListenSchema,
+      agent: agentListenSchema.prefault('127.0.0.1:30033'),
+      control: controlListenSchema.prefault('127.0.0.1:30035'),
     })
     .prefault({})
     .meta({
@@ -63,12 +68,16 @@ export const SECTIONS = {
       ...httpLimitsSchema.shape,
       ...remoteWriteLimitsSchema.shape,
       ...readLimitsSchema.shape,
+      ...agentLimitsSchema.shape,
+      ...tracesLimitsSchema.shape,
+      ...profileLimitsSchema.shape,
+      ...logLimitsSchema.shape,
     })
     .prefault({})
     .meta({ description: 'What one client, request or moment may take' }),
   auth: authSchema.optional(),
   tls: tlsSchema.optional(),
-  agents: later('What agents are told (not implemented in this version)'),
+  agents: agentsSchema.prefault({}).meta({ description: 'What agents are told, docs/agents.md' }),
   tags: later('Sources of universal tags (not implemented in this version)'),
 } as const;
 
@@ -95,4 +104,4 @@ type Frozen<T> = T extends readonly (infer Item)[]
     : T;
 
 /** Known keys that only a later version obeys. */
-export const UNIMPLEMENTED = ['listen.agent', 'listen.control', 'agents', 'tags'] as const;
+export const UNIMPLEMENTED = ['tags'] as const;

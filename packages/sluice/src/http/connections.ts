@@ -21,6 +21,11 @@ export class Connection {
   socket: Socket;
   /** Called from time to time while a body is read. */
   watch: ((now: number) => void) | undefined = undefined;
+  /** The body of the request under way is not complete: that request answers when the rest turns out not to be HTTP. */
+  awaitsBody = false;
+  /** Called when the body that is being read turns out not to be HTTP. */
+  onBroken: (() => void) | undefined = undefined;
+  #broken = false;
   readonly #owner: Connections;
   readonly #waiting: (() => void)[] = [];
   #busy = false;
@@ -33,6 +38,16 @@ export class Connection {
 
   get isBusy(): boolean {
     return this.#busy;
+  }
+
+  /** What came in the place of a body cannot be read. */
+  get isBroken(): boolean {
+    return this.#broken;
+  }
+
+  break(): void {
+    this.#broken = true;
+    this.onBroken?.();
   }
 
   /** Nothing but unwanted bytes are expected: the connection may be closed in favour of a new one. */
@@ -58,6 +73,7 @@ export class Connection {
   /** The request is answered and its memory returned. */
   leave(): void {
     this.#busy = false;
+    this.awaitsBody = false;
     if (this.socket.destroyed) return;
     this.#owner.idle(this);
     const next = this.#waiting.shift();

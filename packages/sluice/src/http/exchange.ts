@@ -69,6 +69,7 @@ class Exchange {
   readonly #context: ExchangeContext;
   readonly #incoming: Incoming;
   readonly #open: OpenRequest;
+  readonly #route: ServerRoute | undefined;
   readonly #hasBody: boolean;
   /** Declared length; undefined for a chunked body. */
   readonly #length: number | undefined;
@@ -81,12 +82,14 @@ class Exchange {
     this.#context = context;
     this.#incoming = incoming;
     this.#open = new OpenRequest(incoming.request, incoming.wildcards);
-    const { headers } = incoming.request;
+    const { headers, method = '' } = incoming.request;
+    this.#route = incoming.endpoint?.routes.get(method === 'HEAD' ? 'GET' : method);
     const chunked = headers['transfer-encoding'] !== undefined;
     this.#length = chunked ? undefined : Number(headers['content-length'] ?? 0);
     this.#hasBody = this.#length !== 0;
     const holds = headers.expect !== undefined && incoming.request.httpVersionMinor > 0;
     this.#bodyState = !this.#hasBody ? 'no' : holds ? 'held' : 'coming';
+    incoming.connection.awaitsBody = this.#hasBody;
     context.running.add(this.#open);
     const { response } = incoming;
     response.once('close', () => {
@@ -99,8 +102,7 @@ class Exchange {
   }
 
   async run(): Promise<void> {
-    const { endpoint, request } = this.#incoming;
-    const route = endpoint?.routes.get(request.method === 'HEAD' ? 'GET' : (request.method ?? ''));
+    const route = this.#route;
     let reply: HttpReply | undefined;
     try {
       reply = route === undefined ? this.#noRoute() : ((await this.#judge(route)) ?? (await this.#withBody(route)));
@@ -142,7 +144,8 @@ class Exchange {
     const { admit, certificate } = this.#incoming;
     if (admit !== undefined && route.scope !== 'open') {
       const { authorization } = this.#open.headers;
-      let verdict = admit({ authorization, certificate }, route.scope);
+      const peer = this.#incoming.request.socket.remoteAddress;
+      let verdict = admit({ authorization, certificate, peer }, route.scope);
       if (verdict instanceof Promise) {
         try {
           verdict = await verdict;
@@ -230,8 +233,12 @@ class Exchange {
     };
     const timeoutMs = limits.bodyTimeoutMs;
     const outcome = await readBody({ request, connection, length: this.#length, limit, timeoutMs, pool, memory });
-    if (outcome.kind === 'complete') this.#bodyState = 'no';
-    else this.#giveBack('body');
+    if (outcome.kind === 'complete') {
+      this.#bodyState = 'no';
+      connection.awaitsBody = false;
+    } else {
+      this.#giveBack('body');
+    }
     return outcome;
   }
 
@@ -245,10 +252,13 @@ class Exchange {
         return this.#overLimit(route.bodyLimit ?? DEFAULT_BODY_LIMIT, 'more');
       case 'no_memory':
         return this.#refused('memory', memoryRefused());
+      case 'malformed':
+        // Counted where it was found, together with what is no HTTP from the start.
+        return textReply(400, 'expected a body in the chunks of HTTP/1.1; got something else', this.#inPlace());
       case 'slow': {
         this.#context.refuse('slow_body');
-        const { bodyTimeoutMs } = this.#context.limits;
-        return textReply(408, `expected the body within ${bodyTimeoutMs} ms or at 16 KiB/s; it came too slowly`);
+        const text = `expected the body within ${this.#context.limits.bodyTimeoutMs} ms or at 16 KiB/s; it came too slowly`;
+        return textReply(408, text, this.#inPlace());
       }
     }
   }
@@ -304,15 +314,20 @@ class Exchange {
   }
 
   #failed(error: unknown): HttpReply {
-    if (isSluiceError(error)) return replyOfError(error);
+    if (isSluiceError(error)) return replyOfError(error, this.#inPlace());
     // Whatever a handler throws once its client has gone is a consequence of that.
     if (!this.#gone) this.#context.logFailure(error, this.#incoming.endpoint?.path ?? 'other');
-    return internalErrorReply();
+    return internalErrorReply(this.#inPlace());
   }
 
   #refused(reason: RefusedReason, error: SluiceError, headers?: Readonly<Record<string, string>>): HttpReply {
     this.#context.refuse(reason);
-    return replyOfError(error, headers);
+    return replyOfError(error, { ...this.#inPlace(), ...headers });
+  }
+
+  /** What the route wants on answers that are not its own. */
+  #inPlace(): Readonly<Record<string, string>> {
+    return this.#route?.refusalHeaders?.(this.#open.headers) ?? {};
   }
 
   #count(status: number): void {

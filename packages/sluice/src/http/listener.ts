@@ -116,10 +116,17 @@ export async function openListener(options: OpenListenerOptions): Promise<Opened
 /** Answers what could not be read as HTTP, if an answer can still be sent, and closes the connection. */
 function onClientError(options: OpenListenerOptions, error: NodeJS.ErrnoException, socket: Socket): void {
   const [reason, status] = clientErrorKind(error.code);
+  const connection = options.peers.get(socket)?.connection;
+  if (connection?.awaitsBody === true && reason === 'malformed' && error.code !== 'HPE_INVALID_EOF_STATE') {
+    // Every further piece is one more error; the first one is counted and answered by the request.
+    if (connection.isBroken) return;
+    options.refuse(reason);
+    connection.break();
+    return;
+  }
   if (reason !== undefined && !socket.destroyed) options.refuse(reason);
   // An answer into the middle of another one would be read as a part of it.
-  const busy = options.peers.get(socket)?.connection.isBusy === true;
-  if (!socket.writable || reason === undefined || busy) {
+  if (!socket.writable || reason === undefined || connection?.isBusy === true) {
     socket.destroy();
     return;
   }

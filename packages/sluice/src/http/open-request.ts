@@ -9,6 +9,7 @@ export class OpenRequest implements HttpRequest {
   readonly path: string;
   readonly wildcards: readonly string[];
   readonly headers: HttpRequest['headers'];
+  readonly peer: string | undefined;
   org = 1;
   body: Buffer = EMPTY;
   readonly #search: string;
@@ -24,6 +25,7 @@ export class OpenRequest implements HttpRequest {
     this.#search = mark === -1 ? '' : url.slice(mark + 1);
     this.wildcards = wildcards;
     this.headers = joined(request.headers);
+    this.peer = request.socket.remoteAddress?.replace(/^::ffff:(?=[\d.]+$)/i, '');
   }
 
   get query(): URLSearchParams {

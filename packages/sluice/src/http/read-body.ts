@@ -16,6 +16,8 @@ export type BodyOutcome =
   | { readonly kind: 'slow' }
   /** There was no memory for it; the rest is unread. */
   | { readonly kind: 'no_memory' }
+  /** Its chunks are not what HTTP says. */
+  | { readonly kind: 'malformed' }
   /** The client went away in the middle. */
   | { readonly kind: 'gone' };
 
@@ -67,6 +69,7 @@ export function readBody(options: ReadBodyOptions): Promise<BodyOutcome> {
     if (isSettled) return;
     isSettled = true;
     connection.watch = undefined;
+    connection.onBroken = undefined;
     request.removeListener('data', onData);
     request.removeListener('end', onEnd);
     request.removeListener('close', onGone);
@@ -132,9 +135,11 @@ export function readBody(options: ReadBodyOptions): Promise<BodyOutcome> {
     lookedAt = now;
     receivedThen = received;
   };
+  connection.onBroken = () => settle({ kind: 'malformed' });
   request.on('data', onData);
   request.on('end', onEnd);
   request.on('close', onGone);
+  if (connection.isBroken) connection.onBroken();
   return promise;
 }
 

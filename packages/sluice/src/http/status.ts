@@ -26,6 +26,7 @@ const STATUS: Readonly<Record<ErrorCode, number>> = {
   too_many_requests: 429,
   overloaded: 503,
   cancelled: 499,
+  hub_unreachable: 500,
 };
 
 const DEFAULT_RETRY_MS = 5000;
@@ -49,6 +50,6 @@ export function textReply(status: number, text: string, headers: Readonly<Record
 }
 
 /** The answer to a failure nobody expected: it tells nothing, the log has the rest. */
-export function internalErrorReply(): HttpReply {
-  return textReply(500, `${STATUS_CODES[500]}: the log of the hub says more`);
+export function internalErrorReply(headers: Readonly<Record<string, string>> = {}): HttpReply {
+  return textReply(500, `${STATUS_CODES[500]}: the log of the hub says more`, headers);
 }

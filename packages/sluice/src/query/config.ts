@@ -26,9 +26,10 @@ export const readLimitsSchema = z.strictObject({
   'read-frame': bytesSchema.prefault('1MiB').meta({
     description: 'Chunks of one frame of a streamed answer; a series with more is spread over several frames',
   }),
-  'read-buffer': bytesSchema
-    .prefault('32MiB')
-    .meta({ description: 'Chunks that a streamed answer holds back to send its series in order' }),
+  'read-buffer': bytesSchema.prefault('32MiB').meta({
+    description:
+      'Chunks that a streamed answer holds back to send its series in order; besides, all rows of one question to the database are held while they are encoded',
+  }),
   'read-concurrent': count(10, 'Reads answered at a time; others wait'),
   'read-time': durationSchema.prefault('2m').meta({ description: 'Longest time for one read' }),
 });

@@ -69,14 +69,23 @@ export class Dictionary {
   /** See Series.useStorage. */
   async useStorage(identity: string): Promise<void> {
     return this.#queue(async () => {
-      if (identity === this.#storage) return;
-      this.#options.table.reannounceAll();
-      this.#waiting = [];
-      this.#frame.clear();
-      this.#frame.storage(identity);
-      await this.#file?.append(this.#frame.finish());
-      this.#storage = identity;
+      if (identity !== this.#storage) await this.#beginStorage(identity);
     });
+  }
+
+  /** See Series.reannounceAll. */
+  async reannounceAll(): Promise<void> {
+    return this.#queue(() => this.#beginStorage(this.#storage));
+  }
+
+  /** Who reads the file forgets all announcements before this record. */
+  async #beginStorage(identity: string): Promise<void> {
+    this.#options.table.reannounceAll();
+    this.#waiting = [];
+    this.#frame.clear();
+    this.#frame.storage(identity);
+    await this.#file?.append(this.#frame.finish());
+    this.#storage = identity;
   }
 
   /** Writes announcements that are old enough, all of them with `everything`. */

@@ -43,8 +43,11 @@ export interface SeriesStore {
   readonly bytes: number;
   /** Names the database that announcements go to. When it is not the one that the dictionary was written for, every series is announced anew. */
   useStorage(identity: string): Promise<void>;
-  /** Every series is announced anew with its next sample, whatever the dictionary says; for a database that lost its `prometheus.series`. */
-  reannounceAll(): void;
+  /**
+   * Every series is announced anew with its next sample, also after a restart; for a database that misses rows of `prometheus.series`. Rejects when the
+   * dictionary cannot be written; then it holds until the process ends.
+   */
+  reannounceAll(): Promise<void>;
   /** Announcements handed in so far are synced: they may be kept at once. */
   afterSync(): Promise<void>;
   /** One whole round: idle series leave, memory is packed, the file is rewritten when most of it is outdated. Lets the event loop turn meanwhile. */
@@ -125,7 +128,7 @@ export async function openSeries(options: OpenSeriesOptions): Promise<SeriesStor
       return table.bytes;
     },
     useStorage: (identity) => dictionary.useStorage(identity),
-    reannounceAll: () => table.reannounceAll(),
+    reannounceAll: () => dictionary.reannounceAll(),
     afterSync: () => dictionary.flush(true),
     upkeep: upkeepOnce,
     close: async () => {

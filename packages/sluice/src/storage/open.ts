@@ -162,7 +162,8 @@ async function finish(options: StorageOptions, store: Store, target: () => Promi
   try {
     const { retention, cluster } = config;
     const skipIndexes = config['skip-indexes'];
-    const tables = { store, sources: dataSources, organisations, log, retention, skipIndexes, fsync };
+    const smallBuffers = config.engine === 'chdb';
+    const tables = { store, sources: dataSources, organisations, log, retention, skipIndexes, fsync, smallBuffers };
     await ensureTables(cluster === undefined ? tables : { ...tables, cluster });
     return { store, target: await target() };
   } catch (error) {

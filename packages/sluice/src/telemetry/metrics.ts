@@ -23,6 +23,10 @@ export function createMetrics(registry: Registry = new Registry()) {
 
     receivedRows: counter('sluice_received_rows_total', 'Rows taken into the journal', ['input', 'table']),
     droppedRows: counter('sluice_dropped_rows_total', 'Rows of an input that were not taken', ['input', 'reason']),
+    droppedFields: counter('sluice_dropped_fields_total', 'Fields of rows taken that their table has no place for', [
+      'input',
+      'reason',
+    ]),
     receivedRequests: counter('sluice_received_requests_total', 'Write requests by outcome', ['input', 'outcome']),
     receivedBytes: counter('sluice_received_bytes_total', 'Bytes of write requests, as on the wire', ['input']),
     acknowledgeSeconds: histogram(
@@ -70,6 +74,40 @@ export function createMetrics(registry: Registry = new Registry()) {
       'reason',
     ]),
     httpMemory: gauge('sluice_http_memory_bytes', 'Memory granted to running requests'),
+
+    agents: gauge('sluice_agents', 'Registered agents', ['state']),
+    controlConnections: gauge('sluice_control_connections', 'Open connections of agents to the control plane'),
+    controlRefused: counter('sluice_control_refused_total', 'Connections of agents that were refused', ['reason']),
+    controlRequests: counter('sluice_control_requests_total', 'Requests of agents by method and outcome', [
+      'method',
+      'outcome',
+    ]),
+    controlPushes: counter('sluice_control_pushes_total', 'Changed configurations pushed to agents'),
+    controlReportsDropped: counter('sluice_control_reports_dropped_total', 'Reports of agents that were not kept', [
+      'kind',
+    ]),
+
+    agentConnections: gauge('sluice_agent_connections', 'Open data connections of agents'),
+    agentConnectionsTotal: counter('sluice_agent_connections_total', 'Data connections of agents, by outcome', [
+      'outcome',
+    ]),
+    agentClosed: counter('sluice_agent_connections_closed_total', 'Data connections of agents that ended, by reason', [
+      'reason',
+    ]),
+    agentFrames: counter('sluice_agent_frames_total', 'Frames of agents, by message type', ['type', 'outcome']),
+    agentRecords: counter('sluice_agent_records_total', 'Records in frames of agents, by message type', [
+      'type',
+      'outcome',
+    ]),
+    agentBytes: counter('sluice_agent_bytes_total', 'Bytes of frames of agents, as on the wire', ['type']),
+    agentFaults: counter('sluice_agent_faults_total', 'Frames and records of an agent that were dropped', [
+      'org',
+      'agent',
+      'reason',
+    ]),
+    agentMemory: gauge('sluice_agent_memory_bytes', 'Memory of incomplete frames of agents'),
+    agentPaused: gauge('sluice_agent_paused', '1 while connections of agents are not read'),
+    agentWaiting: gauge('sluice_agent_waiting_bytes', 'Bytes of decoded rows of agents that the journal has not taken'),
 
     configReloads: counter('sluice_config_reloads_total', 'Reloads of the configuration, by outcome', ['outcome']),
     selfWrites: counter('sluice_self_writes_total', "Writes of the hub's own telemetry, by outcome", ['outcome']),

@@ -55,7 +55,7 @@ test('a directory or address in use ends the second hub with 2 and says why', TI
   using scratch = new Scratch();
   await using hub = await Hub.start(`${scratch.path}/one`);
   const address = new URL(hub.http).host;
-  const off = ['--set', 'listen.integration=null'];
+  const off = ['--set', 'listen.integration=null', '--set', 'listen.agent=null', '--set', 'listen.control=null'];
   const locked = await run('--data-dir', `${scratch.path}/one`, '--set', 'listen.http=127.0.0.1:0', ...off);
   assert.equal(locked.code, 2);
   assert.match(locked.output, /cannot use data directory .*: another process \(\d+\) holds it/);
@@ -67,7 +67,8 @@ test('a directory or address in use ends the second hub with 2 and says why', TI
 
 test('signals during the start: SIGHUP is survived, SIGTERM ends it cleanly', TIME, async () => {
   using scratch = new Scratch();
-  const args = ['--set', 'listen.http=127.0.0.1:0', '--set', 'listen.integration=null'];
+  const off = ['integration', 'agent', 'control'].flatMap((name) => ['--set', `listen.${name}=null`]);
+  const args = ['--set', 'listen.http=127.0.0.1:0', ...off];
   await using hub = new Running('sluice', process.execPath, [command, '--data-dir', `${scratch.path}/hub`, ...args]);
   // The directory is made first; everything in it is still to be opened.
   await until(

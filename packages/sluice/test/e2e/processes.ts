@@ -11,7 +11,7 @@ import { fileURLToPath } from 'node:url';
 
 /** The program as a user starts it. */
 export const command = fileURLToPath(new URL('../../bin/sluice.js', import.meta.url));
-const peersDirectory = process.env['SLUICE_PEERS'] ?? join(homedir(), '.cache', 'sluice-peers');
+export const peersDirectory = process.env['SLUICE_PEERS'] ?? join(homedir(), '.cache', 'sluice-peers');
 
 /** Options for `it`/`describe`: skipped with a printed reason where a peer is absent, run (and so failed) there when CI=true. */
 export function needs(...peers: readonly Peer[]): { skip?: string } {
@@ -20,10 +20,10 @@ export function needs(...peers: readonly Peer[]): { skip?: string } {
   return { skip: `${absent.join(', ')} not found in ${peersDirectory}: npm run peers` };
 }
 
-export type Peer = 'prometheus' | 'prometheus-node-exporter' | 'victoria-metrics' | 'vmagent';
+export type Peer = 'prometheus' | 'prometheus-node-exporter' | 'victoria-metrics' | 'vmagent' | 'clickhouse-server';
 
 export function peerPath(peer: Peer): string {
-  return join(peersDirectory, 'usr/bin', peer);
+  return join(peersDirectory, peer === 'clickhouse-server' ? 'usr/sbin' : 'usr/bin', peer);
 }
 
 /** A folder that is removed when the test ends. */
@@ -91,6 +91,10 @@ export class Running implements AsyncDisposable {
 export class Hub extends Running {
   http = '';
   integration = '';
+  /** `host:port` of agents' data. */
+  agent = '';
+  /** `host:port` of the control plane of agents. */
+  control = '';
 
   /** `listen: false`: the addresses come from `args`. */
   static async start(
@@ -109,6 +113,10 @@ export class Hub extends Running {
         ...listen,
         '--set',
         'listen.integration=127.0.0.1:0',
+        '--set',
+        'listen.agent=127.0.0.1:0',
+        '--set',
+        'listen.control=127.0.0.1:0',
         ...(options.args ?? []),
       ],
       { ...process.env, ...options.env },
@@ -118,7 +126,7 @@ export class Hub extends Running {
         if (hub.exited) throw new Error(`sluice ended with ${hub.child.exitCode}:\n${hub.output()}`);
         for (const line of hub.lines) {
           if (!line.includes('"msg":"listening"')) continue;
-          return JSON.parse(line) as { http: string[]; integration: string[] };
+          return JSON.parse(line) as { http: string[]; integration: string[]; agent: string[]; control: string[] };
         }
         return undefined;
       },
@@ -127,6 +135,8 @@ export class Hub extends Running {
     );
     hub.http = addresses.http[0]!;
     hub.integration = addresses.integration[0] ?? '';
+    hub.agent = addresses.agent[0] ?? '';
+    hub.control = addresses.control[0] ?? '';
     return hub;
   }
 

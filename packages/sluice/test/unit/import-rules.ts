@@ -20,6 +20,7 @@ const ROOMS: Readonly<Record<string, readonly string[]>> = {
   exporters: ['base', 'catalog', 'batch', 'telemetry', 'delivery', 'promwrite'],
   query: ['base', 'catalog', 'batch', 'telemetry', 'storage', 'promwrite'],
   http: ['base', 'telemetry', 'access'],
+  replay: ['base', 'promwrite'],
   config: ['base', 'catalog'],
 };
 
@@ -42,7 +43,8 @@ const PACKAGES: Readonly<Record<string, PackageRule>> = {
   pino: { only: ['telemetry/'], typesAnywhere: true },
   'prom-client': { only: ['telemetry/'], typesAnywhere: true },
   bcryptjs: { only: ['access/'] },
-  yaml: { only: ['config/'] },
+  '@grpc/proto-loader': { only: ['control/'] },
+  yaml: { only: ['config/', 'control/'] },
 };
 
 interface Import {

@@ -3,16 +3,18 @@ import { ProtobufWriter } from 'promwrite/wire';
 import { SluiceError } from '../../base/errors.ts';
 import type { Store } from '../../storage/store.ts';
 import type { ReadLimits } from '../config.ts';
+import type { KnownSeries } from '../known-series.ts';
 import type { LabelCache } from '../label-cache.ts';
 import { METRIC_NAME, namedMetrics } from '../matchers.ts';
 import type { MetricMemory } from '../metric-memory.ts';
-import { findSeriesByIds, type FoundSeries } from '../series-lookup.ts';
+import { findSeriesByIds, type FoundIds, type FoundSeries } from '../series-lookup.ts';
 import { ChunkSink } from './chunk-sink.ts';
 import { FloatTable } from './float-table.ts';
 import { FrameWriter } from './frame-writer.ts';
 import { fetchPoints, type FetchedPoints, type PointRange, type PointSources } from './point-streams.ts';
 import { orderOfIds, readPoints, type PointSink } from './points.ts';
 import type { ReadQuery } from './read-request.ts';
+import type { HistogramPresence } from './histogram-presence.ts';
 import { SampleSink } from './sample-sink.ts';
 import { SeriesGroups } from './series-groups.ts';
 
@@ -24,6 +26,8 @@ export interface AnswerOptions {
   /** What earlier answers left: labels, and where queries led. */
   readonly labels: LabelCache;
   readonly metricMemory: MetricMemory;
+  readonly known: KnownSeries;
+  readonly histograms: HistogramPresence;
   /** Told how many samples and histograms go out. */
   readonly counted: (points: number) => void;
 }
@@ -147,19 +151,23 @@ interface Lookup {
 async function lookUp(query: ReadQuery, options: AnswerOptions): Promise<Lookup> {
   const { start, end, matchers } = query;
   if (end < start) return { found: [], fetching: undefined, expectedRows: 0 };
-  const { store, org, limits, signal, labels, metricMemory } = options;
+  const { store, org, limits, signal, labels, metricMemory, known } = options;
   const mostRows = Math.min(Math.floor(limits.bufferBytes / FETCHED_ROW_BYTES), MOST_FETCHED_ROWS);
   const rowsPerSeries = (end - start) / SAMPLE_INTERVAL_MS + 1;
   const remembered = metricMemory.get(org, matchers);
   const fits = (series: number) =>
     series * rowsPerSeries <= mostRows && series * rowsPerSeries < (remembered?.tooMany ?? Infinity);
-  const guess = remembered?.metricIds ?? namedMetrics(matchers);
+  const knownAlready = known.get(org, matchers, start);
+  const version = known.version(org);
+  const guess = knownAlready === undefined ? (remembered?.metricIds ?? namedMetrics(matchers)) : undefined;
   let fetching: FetchedPoints | undefined;
   if (guess !== undefined && guess.length > 0 && fits(remembered?.series ?? 1)) {
     fetching = fetchPoints(pointRange(query, guess, options), mostRows);
   }
-  const lookup = { store, org, matchers, start, limit: limits.series, timeoutMs: limits.timeMs, signal };
-  const found = await findSeriesByIds(lookup, labels, ({ metricIds, seriesIds, most }) => {
+  let ids: FoundIds | undefined;
+  const told = (toldIds: FoundIds) => {
+    ids = toldIds;
+    const { metricIds, seriesIds, most } = toldIds;
     const series = seriesIds.length;
     if (most && series > 0)
       metricMemory.set(org, matchers, { metricIds, series, tooMany: remembered?.tooMany ?? Infinity });
@@ -173,7 +181,16 @@ async function lookUp(query: ReadQuery, options: AnswerOptions): Promise<Lookup>
     const range = pointRange(query, metricIds, options);
     if (most) fetching = fetchPoints(range, mostRows);
     else fetching = series <= MOST_NAMED ? fetchPoints({ ...range, seriesIds }, mostRows) : undefined;
-  });
+  };
+  let found: readonly FoundSeries[];
+  if (knownAlready === undefined) {
+    const lookup = { store, org, matchers, start, limit: limits.series, timeoutMs: limits.timeMs, signal };
+    found = await findSeriesByIds(lookup, labels, told);
+    if (ids !== undefined) known.set(org, matchers, { found, ids, start, version });
+  } else {
+    ({ found } = knownAlready);
+    told(knownAlready.ids);
+  }
   return { found, fetching, expectedRows: found.length * rowsPerSeries };
 }
 
@@ -247,5 +264,6 @@ async function* pointsOf(points: GroupOfPoints, options: AnswerOptions): AsyncGe
 
 function pointRange(query: ReadQuery, metricIds: readonly bigint[], options: AnswerOptions): PointRange {
   const { store, org, limits, signal } = options;
-  return { store, org, metricIds, start: query.start, end: query.end, timeoutMs: limits.timeMs, signal };
+  const histograms = options.histograms.maybe(org);
+  return { store, org, metricIds, start: query.start, end: query.end, histograms, timeoutMs: limits.timeMs, signal };
 }

@@ -19,6 +19,8 @@ export interface PointRange {
   /** Epoch milliseconds, both ends belong to the range. */
   readonly start: number;
   readonly end: number;
+  /** False: there are no histograms to ask for. */
+  readonly histograms: boolean;
   readonly timeoutMs: number;
   readonly signal: AbortSignal;
 }
@@ -54,7 +56,7 @@ export interface FetchedPoints {
 export function fetchPoints(range: PointRange, mostRows: number): FetchedPoints {
   const { store, timeoutMs, signal } = range;
   const statement = sql`SELECT ${columnList(FLOAT_COLUMNS)} FROM ${rowsOf(range, sampleSource)} LIMIT ${mostRows + 1}`;
-  // More threads only mix the runs: two cost more CPU and were no faster.
+  // More threads only mix the runs: two cost more CPU and were no faster. Nor were two statements, the first encoded while the second is answered.
   const floats = store.select(statement, { timeoutMs, signal, settings: { max_threads: 1 } });
   const withHistograms = seriesWithHistograms(range);
   const few = floats.then((blocks) => (rowsIn(blocks) > mostRows ? undefined : blocks));
@@ -113,6 +115,7 @@ function columnList(columns: readonly string[]): Sql {
 
 /** Most series have none: asking who has some is cheaper than another stream, whose start stops the event loop. */
 function seriesWithHistograms(range: PointRange): Promise<bigint[]> {
+  if (!range.histograms) return Promise.resolve([]);
   const found = askForHistograms(range);
   // Whoever reads the points sees the failure; nobody may come to.
   found.catch(() => {});

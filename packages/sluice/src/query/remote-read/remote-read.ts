@@ -1,17 +1,22 @@
 import { SluiceError, isSluiceError } from '../../base/errors.ts';
 import type { HttpReply, HttpRequest, HttpRoute } from '../../base/ports.ts';
 import type { Store } from '../../storage/store.ts';
+import type { TableVersions } from '../../storage/table-versions.ts';
 import type { Log } from '../../telemetry/log.ts';
 import type { Metrics } from '../../telemetry/metrics.ts';
 import type { ReadLimits } from '../config.ts';
 import { Gate } from '../gate.ts';
+import { KnownSeries } from '../known-series.ts';
 import { LabelCache } from '../label-cache.ts';
 import { MetricMemory } from '../metric-memory.ts';
 import { samplesAnswer, streamedAnswer, type AnswerOptions } from './answer.ts';
+import { HistogramPresence } from './histogram-presence.ts';
 import { decodeReadRequest, negotiate } from './read-request.ts';
 
 export interface RemoteReadOptions {
   readonly store: Store;
+  /** Of a database that this hub alone writes to; absent = others may, and nothing is kept that they could outdate. */
+  readonly versions?: TableVersions | undefined;
   readonly limits: ReadLimits;
   readonly metrics: Metrics;
   readonly log: Log;
@@ -22,10 +27,13 @@ interface Shared {
   readonly gate: Gate;
   readonly labels: LabelCache;
   readonly metricMemory: MetricMemory;
+  readonly known: KnownSeries;
+  readonly histograms: HistogramPresence;
 }
 
 /** Some 15,000 series of 15 labels. */
 const LABEL_CACHE_BYTES = 16 << 20;
+const KNOWN_SERIES_BYTES = 16 << 20;
 const ROUTE = 'remote_read';
 const STREAMED_TYPE = 'application/x-streamed-protobuf; proto=prometheus.ChunkedReadResponse';
 
@@ -35,11 +43,13 @@ const STREAMED_TYPE = 'application/x-streamed-protobuf; proto=prometheus.Chunked
  * `cancelled`); later ones end the iteration of the body with an error.
  */
 export function createRemoteRead(options: RemoteReadOptions): HttpRoute[] {
-  const { limits } = options;
+  const { store, limits, versions } = options;
   const shared: Shared = {
     gate: new Gate(limits.concurrent),
     labels: new LabelCache(LABEL_CACHE_BYTES),
     metricMemory: new MetricMemory(),
+    known: new KnownSeries(versions, KNOWN_SERIES_BYTES),
+    histograms: new HistogramPresence(store, versions),
   };
   return ['/api/v1/read', '/api/v1/prom/read'].map((path) => ({
     method: 'POST',
@@ -96,6 +106,8 @@ async function read(request: HttpRequest, options: RemoteReadOptions, shared: Sh
       signal,
       labels: shared.labels,
       metricMemory: shared.metricMemory,
+      known: shared.known,
+      histograms: shared.histograms,
       counted: (points) => metrics.readSamples.inc({ route: ROUTE }, points),
     };
     if (type === 'SAMPLES') {

@@ -2,6 +2,7 @@ import { zstdDecompressSync } from 'node:zlib';
 import { SluiceError, bug } from '../../base/errors.ts';
 import { BLOCK_BYTES, type LinearMemory } from '../../base/linear-memory.ts';
 import { SampleStage } from '../../base/sample-stage.ts';
+import type { ExtraLabels } from './extra-labels.ts';
 import { type LabelFunctions, labelFunctions } from './label-code.ts';
 import { OUTPUT_SLACK, type UncompressElements, uncompressElements, writeTable } from './snappy-code.ts';
 
@@ -94,6 +95,16 @@ export class MessageMemory {
       });
     }
     this.place(message);
+  }
+
+  /** Adds labels to all series of the 1.0 message that was placed. Throws `bad_request` when it could then have more than `limit` bytes. */
+  addLabels(labels: ExtraLabels, limit: number): void {
+    const most = labels.mostBytes(this.memory.bytes, this.start, this.end);
+    if (most > limit) throw tooLarge(`with the labels to add it has up to ${most} bytes`, limit);
+    // Where the compressed body was.
+    const at = this.#input.reserve(most);
+    this.end = labels.write(this.memory.bytes, this.start, this.end, at);
+    this.start = at;
   }
 }
 

@@ -17,6 +17,7 @@ import { Acceptance, MAX_TIME, type TimeWindow } from './acceptance.ts';
 import type { RemoteWriteLimits } from './config.ts';
 import { DecoderV1 } from './decode-v1.ts';
 import { DecoderV2 } from './decode-v2.ts';
+import { type ExtraLabel, ExtraLabels } from './extra-labels.ts';
 import { FamilyMetadataCache } from './family-metadata.ts';
 import { MessageMemory } from './message-memory.ts';
 import { printable } from './problems.ts';
@@ -48,6 +49,11 @@ export interface RemoteWrite {
   readonly routes: readonly HttpRoute[];
   /** Takes an uncompressed message from within the process, on the same way as everybody's. */
   write(message: ProtobufMessage, bytes: Uint8Array, org: number): Promise<HttpReply>;
+  /**
+   * Takes a 1.0 body (Snappy) that somebody else received, and adds labels to all its series; where a series has one of the same name, its own wins.
+   * The body is read before the first await.
+   */
+  forward(body: Uint8Array, org: number, extraLabels: readonly ExtraLabel[]): Promise<HttpReply>;
 }
 
 const INPUT = 'remote_write';
@@ -69,6 +75,10 @@ export function createRemoteWrite(options: RemoteWriteOptions): RemoteWrite {
     const answer = negotiate(headers, messages);
     return answer.kind === 'refused' ? receiver.refused(answer.text) : undefined;
   };
+  const refusalHeaders = (headers: HttpRequest['headers']) => {
+    const answer = negotiate(headers, messages);
+    return answer.kind === 'refused' ? {} : writtenHeaders(answer.message, NONE_WRITTEN);
+  };
   const handle = async (request: HttpRequest): Promise<HttpReply> => {
     const answer = negotiate(request.headers, messages);
     if (answer.kind === 'refused') return receiver.refused(answer.text);
@@ -82,15 +92,23 @@ export function createRemoteWrite(options: RemoteWriteOptions): RemoteWrite {
       bodyLimit: options.limits.bodyBytes,
       memory: options.limits.decodedBytes,
       check,
+      refusalHeaders,
       handle,
     })),
     write: async (message, bytes, org) => receiver.take({ message, encoding: 'none' }, bytes, org),
+    forward: async (body, org, extraLabels) => {
+      const labels = new ExtraLabels(extraLabels);
+      const how = { message: WRITE_REQUEST, encoding: 'snappy' } as const;
+      return receiver.take(labels.isEmpty ? how : { ...how, labels }, body, org);
+    },
   };
 }
 
 interface Negotiated {
   readonly message: ProtobufMessage;
   readonly encoding: Encoding;
+  /** To be added to all series of a 1.0 message. */
+  readonly labels?: ExtraLabels;
 }
 
 function negotiate(
@@ -139,14 +157,13 @@ class RemoteWriteReceiver {
     return plain(415, `${text}\n`);
   }
 
-  async take({ message, encoding }: Negotiated, body: Uint8Array, org: number): Promise<HttpReply> {
+  async take(how: Negotiated, body: Uint8Array, org: number): Promise<HttpReply> {
     const { metrics } = this.#options;
     const began = performance.now();
     metrics.receivedBytes.inc({ input: INPUT }, body.length);
     const taken = this.#free.pop() ?? new Acceptance(this.#options.limits);
     try {
-      const reply = await this.#take(taken, { message, encoding }, body, org);
-      for (const [reason, rows] of taken.problems.dropped) metrics.droppedRows.inc({ input: INPUT, reason }, rows);
+      const reply = await this.#take(taken, how, body, org);
       metrics.acknowledgeSeconds.observe({ input: INPUT }, (performance.now() - began) / 1000);
       return reply;
     } finally {
@@ -162,12 +179,13 @@ class RemoteWriteReceiver {
     let batches: readonly Batch[];
     // Synchronous to the end of decoding: there is one place for messages.
     try {
-      this.#place(how.encoding, body);
+      this.#place(how, body);
       this.#begin(taken, org);
       (how.message === REQUEST_V2 ? this.#v2 : this.#v1).decode(taken);
       batches = taken.finish();
     } catch (error) {
       if (!isSluiceError(error)) throw error;
+      if (error.code === 'bad_request') this.#countDropped(taken);
       return this.#failed(error, how.message);
     }
     try {
@@ -177,15 +195,23 @@ class RemoteWriteReceiver {
       return this.#failed(error, how.message);
     }
     taken.written();
+    this.#countDropped(taken);
     for (const { source, rows } of batches) metrics.receivedRows.inc({ input: INPUT, table: source.id }, rows);
     return this.#answer(taken, how.message, org);
   }
 
-  #place(encoding: Encoding, body: Uint8Array): void {
+  /** Only once nothing of the request comes again: what the journal refuses is sent anew, with the same rows to drop. */
+  #countDropped({ problems }: Acceptance): void {
+    for (const [reason, rows] of problems.dropped)
+      this.#options.metrics.droppedRows.inc({ input: INPUT, reason }, rows);
+  }
+
+  #place({ encoding, labels }: Negotiated, body: Uint8Array): void {
     const { decodedBytes } = this.#options.limits;
     if (encoding === 'snappy') this.#message.placeSnappy(body, decodedBytes);
     else if (encoding === 'zstd') this.#message.placeZstd(body, decodedBytes);
     else this.#message.place(body);
+    if (labels !== undefined) this.#message.addLabels(labels, decodedBytes);
   }
 
   #begin(taken: Acceptance, org: number): void {
@@ -240,7 +266,7 @@ class RemoteWriteReceiver {
   /** Nothing of the request was taken. */
   #failed(error: SluiceError, message: ProtobufMessage): HttpReply {
     const { metrics } = this.#options;
-    const none = writtenHeaders(message, { samples: 0, histograms: 0, exemplars: 0 });
+    const none = writtenHeaders(message, NONE_WRITTEN);
     const text = `${printable(errorText(error))}\n`;
     if (error.code === 'bad_request') {
       metrics.receivedRequests.inc({ input: INPUT, outcome: 'malformed' });
@@ -251,6 +277,8 @@ class RemoteWriteReceiver {
     return plain(status, text, { ...none, ...retryAfter(error.retryAfterMs ?? RETRY_AFTER_MS) });
   }
 }
+
+const NONE_WRITTEN = { samples: 0, histograms: 0, exemplars: 0 } as const;
 
 /** 2.0 senders are told what was written, whatever the outcome; 1.0 senders would misread it. */
 function writtenHeaders(

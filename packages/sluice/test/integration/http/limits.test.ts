@@ -116,6 +116,62 @@ for (const [what, headers] of [
   });
 }
 
+for (const [what, pieces] of [
+  ['at once', ['zz\r\n']],
+  ['after good ones', ['5\r\nhello\r\n', 'zz\r\nmore\r\n', 'and more']],
+  ['without the end of a piece', ['5\r\nhelloworld\r\n']],
+] as const) {
+  test(`a chunk that is not one, ${what}, is answered with 400`, async (t) => {
+    const { port, refused, requests, memory } = await serve(t, { routes: [echo()] });
+    const client = await RawClient.open(t, port);
+    client.send(`${POST}transfer-encoding: chunked\r\n\r\n`);
+    for (const piece of pieces) {
+      client.send(piece);
+      await delay(20);
+    }
+    assert.match(await client.closed(), /^HTTP\/1\.1 400 [^]*connection: close[^]*expected a body in the chunks[^]*$/i);
+    assert.equal(client.text.split(/HTTP.1.1 \d/).length, 2, 'one answer');
+    await eventually(async () => (await requests('/echo', 400)) === 1 && (await memory()) === 0);
+    assert.equal(await refused('malformed'), 1);
+  });
+}
+
+test('a broken chunk that comes while the credentials are checked is answered after them', async (t) => {
+  const verdict = Promise.withResolvers<{ kind: 'admitted'; name: string }>();
+  const { port } = await serve(t, { routes: [echo()], listener: { admit: () => verdict.promise } });
+  const client = await RawClient.open(t, port);
+  client.send(`${POST}transfer-encoding: chunked\r\n\r\nzz\r\n`);
+  await delay(50);
+  assert.equal(client.text, '');
+  verdict.resolve({ kind: 'admitted', name: 'x' });
+  assert.match(await client.closed(), /^HTTP\/1\.1 400 [^]*expected a body in the chunks/);
+});
+
+test('an answer that the server gives has what the route promises, one of the handler has its own', async (t) => {
+  const promised: HttpRoute['refusalHeaders'] = (headers) => ({ 'x-written': `0 of ${headers['x-sent']}` });
+  const handle: HttpRoute['handle'] = ({ body }) => {
+    if (body.toString() === 'fail') throw new Error('unexpected');
+    return { status: 400, headers: { 'x-own': '1' } };
+  };
+  const limited = echo({ path: '/large', memory: 1 << 20, refusalHeaders: promised });
+  const { url, port } = await serve(t, {
+    routes: [echo({ bodyLimit: 10, refusalHeaders: promised, handle }), limited],
+    limits: { bodyTimeoutMs: 100, memory: 1 << 19 },
+  });
+  const post = async (path: string, body: string, more: Record<string, string> = {}) => {
+    const reply = await fetch(`${url}${path}`, { method: 'POST', body, headers: { 'x-sent': '7', ...more } });
+    return [reply.status, reply.headers.get('x-written'), reply.headers.get('x-own')];
+  };
+  assert.deepEqual(await post('/echo', 'x'.repeat(11)), [413, '0 of 7', null]);
+  assert.deepEqual(await post('/echo', 'x', { 'x-org-id': '9' }), [400, '0 of 7', null]);
+  assert.deepEqual(await post('/large', 'x'), [503, '0 of 7', null]);
+  assert.deepEqual(await post('/echo', 'fail'), [500, '0 of 7', null]);
+  assert.deepEqual(await post('/echo', 'x'), [400, null, '1']);
+  const slow = await RawClient.open(t, port);
+  slow.send(`${POST}x-sent: 3\r\ncontent-length: 9\r\n\r\na`);
+  assert.match(await slow.until(/slowly/), /^HTTP\/1\.1 408 [^]*x-written: 0 of 3\r\n/);
+});
+
 test('idle connections are bounded: the oldest give way, requests still get through', async (t) => {
   const { port, url, refused, connections } = await serve(t, { limits: { connections: 50 } });
   const idle: RawClient[] = [];

@@ -40,7 +40,7 @@ describe('defaults', () => {
     assert.deepEqual(defaults.organisations, [1]);
     assert.deepEqual(defaults.listen.http?.addresses, [{ host: '127.0.0.1', port: 20416 }]);
     assert.deepEqual(defaults.listen.integration?.addresses, [{ host: '127.0.0.1', port: 38086 }]);
-    assert.equal(defaults.listen.agent, undefined);
+    assert.deepEqual(defaults.listen.agent?.addresses, [{ host: '127.0.0.1', port: 30033 }]);
     assert.equal(defaults.auth, undefined);
     assert.equal(defaults.limits.memory, 256 * 1024 * 1024);
     assert.equal(defaults.storage.engine, 'chdb');
@@ -78,7 +78,7 @@ test('open listeners with auth: none or allow', () => {
     { address: '10.0.0.0', prefix: 8, family: 'ipv4' },
     { address: 'fd00::', prefix: 8, family: 'ipv6' },
   ]);
-  assert.deepEqual(loaded.notes, ['not implemented in this version, so without effect: listen.agent']);
+  assert.deepEqual(loaded.notes, []);
 });
 
 test('secrets are read and not shown', () => {
@@ -144,18 +144,32 @@ test('storage on servers', () => {
 describe("DeepFlow's files", () => {
   test('a whole server.yaml: nothing is wrong, one line names what has no effect, one what is not there yet', () => {
     const { config, loaded } = goodFile('deepflow-server');
-    assert.deepEqual(config, defaults);
-    assert.equal(loaded.notes.length, 2);
-    assert.match(loaded.notes[0] ?? '', /^known keys of DeepFlow without effect here: log-file, profiler, /);
+    const agent = { ...defaults.listen.agent, addresses: [{ host: '127.0.0.1', port: 20033 }] };
+    assert.deepEqual(config, { ...defaults, listen: { ...defaults.listen, agent } });
+    assert.equal(loaded.notes.length, 3);
+    const [adopted, unused, later] = loaded.notes;
+    assert.match(adopted ?? '', /^ingester.listen-port stands for listen.agent: 127.0.0.1:20033; /);
+    assert.match(unused ?? '', /^known keys of DeepFlow without effect here: log-file, profiler, /);
+    assert.ok(!unused?.includes('ingester.listen-port'), 'it is obeyed');
     for (const key of [
       'controller.mysql.user-password',
       'querier.prometheus.cache.remote-read-cache',
       'ingester.throttle',
     ]) {
-      assert.ok(loaded.notes[0]?.split(/[ ,]+/).includes(key), key);
+      assert.ok(unused?.split(/[ ,]+/).includes(key), key);
     }
-    assert.ok(!loaded.notes[0]?.includes('log-level'), 'log-level is obeyed');
-    assert.equal(loaded.notes[1], 'not implemented in this version, so without effect: ingester.exporters');
+    assert.ok(!unused?.includes('log-level'), 'log-level is obeyed');
+    assert.equal(later, 'not implemented in this version, so without effect: ingester.exporters');
+  });
+
+  test('listen.agent wins over ingester.listen-port, also when it turns the listener off', () => {
+    for (const agent of ['127.0.0.1:1234', 'null']) {
+      const { config, notes } = loadText(`ingester: { listen-port: 20033 }\nlisten: { agent: ${agent} }\n`);
+      assert.equal(config?.listen.agent?.addresses[0]?.port, agent === 'null' ? undefined : 1234);
+      assert.deepEqual(notes, ['known keys of DeepFlow without effect here: ingester.listen-port']);
+    }
+    const { config } = loadConfig({ sets: ['ingester.listen-port=21033', 'listen.http=127.0.0.1:1'], env: {} });
+    assert.equal(config?.listen.agent?.addresses[0]?.port, 21033);
   });
 
   for (const [name, path] of [
@@ -245,7 +259,7 @@ describe('--set', () => {
     ['=1', '--set : expected KEY.PATH=VALUE, a key with dots in double quotes; got ""'],
     ['a..b=1', '--set a..b: expected KEY.PATH=VALUE, a key with dots in double quotes; got "a..b"'],
     ['"a"b=1', '--set "a"b: expected a dot between keys; got "\\"a\\"b"'],
-    ['hub-id=x', '--set hub-id: hub-id: expected a number; got "x"'],
+    ['hub-id=x', '--set hub-id: expected a number; got "x"'],
     ['hub-id=[', '--set hub-id: cannot read YAML: Flow sequence must end with a ]'],
     ['limits.memry=1', '--set limits.memry: unknown key "memry" in limits; did you mean "memory"?'],
     [

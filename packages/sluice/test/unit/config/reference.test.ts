@@ -7,6 +7,10 @@ import { httpLimitsSchema } from '../../../src/http/config.ts';
 import { loadConfig } from '../../../src/config/load.ts';
 import { referenceKeys, renderReference, type ReferenceKey } from '../../../src/config/reference.ts';
 import { readLimitsSchema } from '../../../src/query/config.ts';
+import { agentLimitsSchema } from '../../../src/receivers/agent/config.ts';
+import { logLimitsSchema } from '../../../src/receivers/log/config.ts';
+import { profileLimitsSchema } from '../../../src/receivers/profile/config.ts';
+import { tracesLimitsSchema } from '../../../src/receivers/opentelemetry/config.ts';
 import { remoteWriteLimitsSchema } from '../../../src/receivers/prometheus/config.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'sluice-reference-'));
@@ -61,9 +65,16 @@ test('every key is described', () => {
 });
 
 test('no two rooms claim the same limit', () => {
-  const names = [httpLimitsSchema, remoteWriteLimitsSchema, readLimitsSchema].flatMap(({ shape }) =>
-    Object.keys(shape),
-  );
+  const schemas = [
+    httpLimitsSchema,
+    remoteWriteLimitsSchema,
+    readLimitsSchema,
+    agentLimitsSchema,
+    tracesLimitsSchema,
+    profileLimitsSchema,
+    logLimitsSchema,
+  ];
+  const names = schemas.flatMap(({ shape }) => Object.keys(shape));
   assert.equal(new Set(names).size, names.length);
   const limits = referenceKeys().find(({ key }) => key === 'limits');
   assert.deepEqual(limits?.children.map(({ key }) => key).toSorted(), names.toSorted());

@@ -5,6 +5,7 @@ import path from 'node:path';
 import { after, before, suite, test } from 'node:test';
 import { LinearMemory } from '../../../src/base/linear-memory.ts';
 import { openSeries, type OpenSeriesOptions, type SeriesStore } from '../../../src/series/open-series.ts';
+import { createReannounce } from '../../../src/series/reannounce.ts';
 import { createLog } from '../../../src/telemetry/log.ts';
 import { createMetrics } from '../../../src/telemetry/metrics.ts';
 
@@ -130,6 +131,52 @@ suite('series dictionary', () => {
       [false, true, true],
     );
     await second.close();
+  });
+
+  test('announcements that were lost: everything is announced anew, also after a restart', async () => {
+    const first = await open(14);
+    await first.useStorage('database');
+    first.series.announced([0, 1, 2].map((i) => see(first, i).series));
+    await first.afterSync();
+    const reannounce = createReannounce({ dictionaries: new Map([[14, first]]), log: createLog({ level: 'silent' }) });
+    reannounce.lost({ org: 14, table: 'prometheus.samples' });
+    reannounce.lost({ org: 15, table: 'prometheus.series' });
+    await first.afterSync();
+    assert.equal(see(first, 0).due, false, 'nothing of this was said');
+    reannounce.lost({ org: 14, table: 'prometheus.series' });
+    await first.afterSync();
+    assert.equal(see(first, 0).due, true);
+    first.series.announced([see(first, 0).series]);
+    await first.close();
+    reannounce.stop();
+    const second = await open(14);
+    await second.useStorage('database');
+    assert.deepEqual(
+      [0, 1, 2].map((i) => see(second, i).due),
+      [false, true, true],
+    );
+    await second.close();
+  });
+
+  test('announcements that are lost again and again are repeated once a pause', (t) => {
+    t.mock.timers.enable({ apis: ['setTimeout'] });
+    let rounds = 0;
+    const reannounceAll = () => Promise.resolve(void rounds++);
+    const log = createLog({ level: 'silent' });
+    const reannounce = createReannounce({ dictionaries: new Map([[1, { reannounceAll }]]), log, pauseMs: 1000 });
+    const lose = () => reannounce.lost({ org: 1, table: 'prometheus.series' });
+    for (let i = 0; i < 5; i++) lose();
+    assert.equal(rounds, 1);
+    t.mock.timers.tick(1000);
+    assert.equal(rounds, 2, 'what was lost within the pause is made good after it');
+    t.mock.timers.tick(5000);
+    assert.equal(rounds, 2);
+    lose();
+    assert.equal(rounds, 3);
+    reannounce.stop();
+    lose();
+    t.mock.timers.tick(5000);
+    assert.equal(rounds, 3);
   });
 
   test('damage: a torn tail and a wrong byte are cut off, what is before stays', async () => {

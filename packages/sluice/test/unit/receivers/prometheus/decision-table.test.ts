@@ -107,6 +107,17 @@ suite('decision table', () => {
     }
   });
 
+  test('what the server refuses in the place of the handler tells 2.0 senders that nothing was written', () => {
+    const { receiver } = createHarness();
+    const refusal = (headers: Readonly<Record<string, string>>) =>
+      written(receiver.routes[0]?.refusalHeaders?.(headers));
+    assert.equal(refusal(V2), '0 0 0');
+    assert.equal(refusal(V1), '- - -');
+    assert.equal(refusal({ 'content-type': 'application/json' }), '- - -');
+    const { receiver: old } = createHarness({ messages: ['prometheus.WriteRequest'] });
+    assert.deepEqual(old.routes[0]?.refusalHeaders?.(V2), {}, 'a sender that sees the counts would stay with 2.0');
+  });
+
   test('4: a message that is switched off is 415', async () => {
     const harness = createHarness({ messages: ['prometheus.WriteRequest'] });
     const reply = await harness.post(snappy(new RequestV2().encode()), V2);
@@ -532,6 +543,18 @@ suite('decision table', () => {
         'announced with the samples that were taken',
       );
     }
+  });
+
+  test('what is dropped is counted once, however often the journal refuses the rest of its request', async () => {
+    const harness = createHarness({ window: { behindMs: 60_000, aheadMs: 60_000 } });
+    const dropped = async () => (await harness.metrics.droppedRows.get()).values.map(({ value }) => value);
+    const body = snappy(seriesV1(UP, sample(harness.nowMs, 1), sample(harness.nowMs - 120_000, 1)));
+    harness.failure = new SluiceError('journal_full', 'no room');
+    for (let i = 0; i < 3; i++) assert.equal((await harness.post(body)).status, 503);
+    assert.deepEqual(await dropped(), []);
+    harness.failure = undefined;
+    assert.equal((await harness.post(body)).status, 400);
+    assert.deepEqual(await dropped(), [1]);
   });
 
   test('the series limit: 429 with Retry-After and a reason, known series are written', async () => {

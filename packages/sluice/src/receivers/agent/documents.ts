@@ -1,0 +1,74 @@
+import { application1m, application1s, applicationMap1m, applicationMap1s } from '../../catalog/application.ts';
+import { network1m, network1s, networkMap1m, networkMap1s } from '../../catalog/network.ts';
+import { trafficPolicy1m } from '../../catalog/traffic-policy.ts';
+import type { DataSource } from '../../catalog/types.ts';
+import type { Dropped, RecordDecoder, Sender } from '../record-decoder.ts';
+import type { RowTarget } from '../row-target.ts';
+import { WireWalker } from '../wire-walker.ts';
+import { type AcceptWindow, outsideWindow } from '../accept-window.ts';
+import {
+  applicationForm,
+  applicationMapForm,
+  documentHead,
+  type DocumentForm,
+  head,
+  networkForm,
+  networkMapForm,
+  trafficPolicyForm,
+} from './document-plans.ts';
+import { DocumentRows } from './document-rows.ts';
+import { tableOfCode } from './tag-code.ts';
+
+export interface DocumentDecoderOptions {
+  readonly target: RowTarget;
+  /** Asked once for each table. */
+  readonly accept: (source: DataSource) => AcceptWindow;
+  /** Epoch milliseconds. */
+  readonly now: () => number;
+}
+
+/** By table number of tag-code.ts. */
+const tables: readonly (readonly [DataSource, DocumentForm])[] = [
+  [network1m, networkForm],
+  [networkMap1m, networkMapForm],
+  [application1m, applicationForm],
+  [applicationMap1m, applicationMapForm],
+  [network1s, networkForm],
+  [networkMap1s, networkMapForm],
+  [application1s, applicationForm],
+  [applicationMap1s, applicationMapForm],
+  [trafficPolicy1m, trafficPolicyForm],
+];
+
+/**
+ * METRICS: one document becomes one row of the table that its tag code names.
+ *
+ * Dropped are documents that are `malformed`, of an `unknown_code`, `too_old`, `too_new`, with the wrong meter (`meter_mismatch`), or without an address
+ * where the table has one (`bad_address`).
+ */
+export function createDocumentDecoder({ target, accept, now }: DocumentDecoderOptions): RecordDecoder {
+  const walker = new WireWalker(documentHead);
+  const root = walker.message('document');
+  const rows = tables.map(([source, form]) => ({ source, window: accept(source), rows: new DocumentRows(form) }));
+  return {
+    decode(bytes: Uint8Array, start: number, end: number, sender: Sender): Dropped | undefined {
+      walker.scan(bytes);
+      if (!walker.walk(root, start, end)) return 'malformed';
+      const number = tableOfCode(walker.low[head.code]!, walker.high[head.code]!, walker.low[head.flags]! & 1);
+      if (number < 0) return 'unknown_code';
+      const table = rows[number]!;
+      const seconds = walker.low[head.time]!;
+      const outside = outsideWindow(table.window, seconds, now());
+      if (outside !== undefined) return outside;
+      const block = target.block(table.source, sender.org);
+      const dropped = table.rows.write(block, bytes, start, end);
+      if (dropped !== undefined) {
+        block.abandon();
+        return dropped;
+      }
+      block.setNumber(table.rows.team, sender.team);
+      block.commit(seconds * 1000);
+      return undefined;
+    },
+  };
+}

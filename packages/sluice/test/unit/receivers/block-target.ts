@@ -1,0 +1,44 @@
+import type { Batch } from '../../../src/batch/batch.ts';
+import { RowBlock } from '../../../src/batch/row-block.ts';
+import type { DataSource } from '../../../src/catalog/types.ts';
+import type { Sender } from '../../../src/receivers/record-decoder.ts';
+import type { RowTarget } from '../../../src/receivers/row-target.ts';
+import { type Row, rowsOf } from './row-values.ts';
+
+/** Keeps the rows of decoders under test, by table and organisation. */
+export class BlockTarget implements RowTarget {
+  readonly blocks = new Map<string, { readonly block: RowBlock; readonly org: number }>();
+  /** Rows of blocks at the beginning; small, so that they grow under test. */
+  readonly #capacity: number;
+
+  constructor(capacity = 2) {
+    this.#capacity = capacity;
+  }
+
+  block(source: DataSource, org: number): RowBlock {
+    const key = `${org}/${source.id}`;
+    let known = this.blocks.get(key);
+    if (known === undefined) {
+      known = { block: new RowBlock(source, this.#capacity), org };
+      this.blocks.set(key, known);
+    }
+    return known.block;
+  }
+
+  batches(): Batch[] {
+    return [...this.blocks.values()].filter(({ block }) => block.rows > 0).map(({ block, org }) => block.finish(org));
+  }
+
+  /** Rows of a table so far, of all organisations, then none. */
+  take(table: string): Row[] {
+    const rows: Row[] = [];
+    for (const { block, org } of this.blocks.values()) {
+      if (block.source.id !== table) continue;
+      rows.push(...rowsOf(block.finish(org)));
+      block.reset();
+    }
+    return rows;
+  }
+}
+
+export const SENDER: Sender = { org: 1, team: 3, agent: 12, address: '127.0.0.1' };
