@@ -19,7 +19,7 @@ import { RowIds } from '../src/receivers/row-ids.ts';
 import type { RowTarget } from '../src/receivers/row-target.ts';
 
 const BLOCK_ROWS = 8192;
-const ROUNDS = 300;
+const ROUNDS = 60;
 
 const fixtures = new URL('../test/fixtures/', import.meta.url);
 const shared = new URL('../../../../shared/', import.meta.url);

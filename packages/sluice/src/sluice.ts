@@ -15,6 +15,7 @@ import { openControl } from './control/control.ts';
 import { toHttpLimits } from './http/config.ts';
 import { guardListeners } from './http/guarded-listeners.ts';
 import { startHttp, type HttpServer } from './http/server.ts';
+import { AGENT_INPUT, startInputs } from './inputs.ts';
 import { openJournal } from './journal/journal.ts';
 import { lockDataDirectory } from './journal/lock.ts';
 import { toJournalOptions } from './journal/config.ts';
@@ -23,31 +24,12 @@ import { createLabelsApi } from './query/labels/labels-api.ts';
 import { createRemoteRead } from './query/remote-read/remote-read.ts';
 import type { AcceptWindow } from './receivers/accept-window.ts';
 import { toAgentLimits } from './receivers/agent/config.ts';
-import { createAgentStatsDecoder, createServerStatsDecoder } from './receivers/agent/dfstats.ts';
-import { createDocumentDecoder } from './receivers/agent/documents.ts';
-import { createL4FlowDecoder } from './receivers/agent/l4-flow.ts';
-import { L7FlowDecoder } from './receivers/agent/l7-flow.ts';
 import { listenForAgents } from './receivers/agent/listen.ts';
-import { createPacketSequenceDecoder } from './receivers/agent/packet-sequence.ts';
-import { createProcEventDecoder } from './receivers/agent/proc-event.ts';
-import { createPrometheusRecordDecoder } from './receivers/agent/prometheus-record.ts';
-import { createAgentLogDecoder } from './receivers/log/agent-log.ts';
-import { createApplicationLogDecoder } from './receivers/log/application-log.ts';
-import { toLogLimits } from './receivers/log/config.ts';
-import { MessageType } from './receivers/message-type.ts';
-import { toTracesLimits } from './receivers/opentelemetry/config.ts';
-import { createTraceDecoders } from './receivers/opentelemetry/records.ts';
-import { toProfileLimits } from './receivers/profile/config.ts';
-import { createProfileDecoder } from './receivers/profile/record.ts';
 import { toRemoteWriteLimits } from './receivers/prometheus/config.ts';
-import { createRemoteWrite, type RemoteWrite } from './receivers/prometheus/write.ts';
-import type { RecordDecoder } from './receivers/record-decoder.ts';
+import { createRemoteWrite } from './receivers/prometheus/write.ts';
 import { RowGather } from './receivers/row-gather.ts';
 import { openRowIds } from './receivers/row-id-file.ts';
-import type { RowIds } from './receivers/row-ids.ts';
-import type { RowTarget } from './receivers/row-target.ts';
 import { startSelfTelemetry } from './receivers/self/self-telemetry.ts';
-import { createTelegrafDecoder } from './receivers/telegraf/record.ts';
 import { openSeries, type SeriesStore } from './series/open-series.ts';
 import { createReannounce } from './series/reannounce.ts';
 import { startLoader } from './storage/loader.ts';
@@ -59,7 +41,7 @@ import { tellIdentity } from './storage/tell-identity.ts';
 import { emptyInventory } from './tags/empty-inventory.ts';
 import { createTagger } from './tags/tagger.ts';
 import type { Log } from './telemetry/log.ts';
-import { createMetrics, type Metrics } from './telemetry/metrics.ts';
+import { createMetrics } from './telemetry/metrics.ts';
 
 export interface Hub {
   /** Where the main listener listens (`http://127.0.0.1:20416`), if it is on. */
@@ -72,8 +54,6 @@ export interface Hub {
 
 const STOP_DEADLINE_MS = 30_000;
 const SELF_TELEMETRY_MS = 15_000;
-/** Label of what agents send, in metrics. */
-const AGENT_INPUT = 'agent';
 
 /** Starts every room; throws SluiceError (`data_dir_locked`, `listen_failed`, `format_too_new`, ...) with everything closed again. */
 export async function startHub(config: SluiceConfig, log: Log): Promise<Hub> {
@@ -145,33 +125,16 @@ export async function startHub(config: SluiceConfig, log: Log): Promise<Hub> {
     });
     started.push(() => journal.close());
     const versions = new TableVersions();
+    const loading = { journalUuid: journal.uuid, target: storage.target, organisations, log, metrics };
     const loader = startLoader({
+      ...loading,
       journal: journal.storage,
-      journalUuid: journal.uuid,
-      target: storage.target,
-      organisations,
       onLoaded: (partition) => versions.changed(partition),
-      log,
-      metrics,
     });
     const loaders = [loader];
     for (const [name, rollUps] of rollUpReaders) {
       const reader = journal.segmentReaders.get(name) ?? bug(`the journal has no reader ${name}`);
-      const { uuid: journalUuid } = journal;
-      const { target } = storage;
-      loaders.push(
-        startLoader({
-          name,
-          journal: reader,
-          journalUuid,
-          target,
-          rollUps,
-          organisations,
-          concurrency: 1,
-          log,
-          metrics,
-        }),
-      );
+      loaders.push(startLoader({ ...loading, name, journal: reader, rollUps, concurrency: 1 }));
     }
     started.push(() => Promise.all(loaders.map((each) => each.stop(remainingMs()))));
     storage.onOpen(() => {
@@ -198,10 +161,11 @@ export async function startHub(config: SluiceConfig, log: Log): Promise<Hub> {
     const control = await openControl({ dataDir, agents: config.agents, organisations, metrics, log });
     started.push(() => control.stop());
     const { append } = journal;
+    const tagger = createTagger({ inventory: () => emptyInventory });
     const rows = new RowGather({
       input: AGENT_INPUT,
       append,
-      tagger: createTagger({ inventory: () => emptyInventory }),
+      tagger,
       organisations,
       accept,
       metrics,
@@ -210,10 +174,21 @@ export async function startHub(config: SluiceConfig, log: Log): Promise<Hub> {
     started.push(() => rows.stop(remainingMs()));
     const rowIds = openRowIds({ path: join(dataDir, 'state', 'row-ids.json'), hubId: config.hubId, log });
     const { limits } = config;
-    const decoding = startDecoders({ target: rows, rowIds, accept, organisations, remoteWrite, limits, metrics });
-    started.push(() => decoding.stop());
+    const inputs = startInputs({
+      target: rows,
+      append,
+      tagger,
+      rowIds,
+      accept,
+      organisations,
+      remoteWrite,
+      limits,
+      metrics,
+      log,
+    });
+    started.push(() => inputs.stop());
     const routes = [
-      ...remoteWrite.routes,
+      ...inputs.routes,
       // To a server others may write, too.
       ...createRemoteRead({ ...reading, versions: storage.store.engine === 'chdb' ? versions : undefined }),
       ...createLabelsApi(reading),
@@ -258,7 +233,7 @@ export async function startHub(config: SluiceConfig, log: Log): Promise<Hub> {
     const agents = await listenForAgents({
       addresses: agentListen?.addresses ?? [],
       isAllowed: agentGuard?.allows ?? (() => true),
-      decoders: decoding.decoders,
+      decoders: inputs.decoders,
       rows,
       organisations,
       resolve: control.resolve,
@@ -268,7 +243,7 @@ export async function startHub(config: SluiceConfig, log: Log): Promise<Hub> {
       log,
     });
     started.push(() => {
-      decoding.end();
+      inputs.end();
       return agents.stop(remainingMs());
     });
 
@@ -312,54 +287,4 @@ function announce(http: HttpServer, others: Record<'agent' | 'control', readonly
   for (const { listener, url } of http.addresses) (addresses[listener] ??= []).push(url);
   for (const [listener, open] of Object.entries(others)) addresses[listener] = open.map(formatHostPort);
   log.info(addresses, 'listening');
-}
-
-interface DecodersOptions {
-  readonly target: RowTarget;
-  readonly rowIds: RowIds;
-  readonly accept: (source: DataSource) => AcceptWindow;
-  readonly organisations: readonly number[];
-  readonly remoteWrite: RemoteWrite;
-  readonly limits: SluiceConfig['limits'];
-  readonly metrics: Metrics;
-}
-
-/** The decoder of each type of agents' messages; a type without one is counted and dropped. */
-function startDecoders({ remoteWrite, limits, rowIds, ...options }: DecodersOptions) {
-  const common = { ...options, rowIds, ids: rowIds, now: Date.now };
-  const nextId = rowIds.next.bind(rowIds);
-  const procEvents = createProcEventDecoder(common);
-  const prometheus = createPrometheusRecordDecoder({
-    write: (body, org, labels) => remoteWrite.forward(body, org, labels),
-  });
-  const traces = createTraceDecoders({
-    ...common,
-    limits: toTracesLimits(limits),
-    onRejected: (reason, spans) => options.metrics.droppedRows.inc({ input: AGENT_INPUT, reason }, spans),
-  });
-  const agentLogs = createAgentLogDecoder(common);
-  procEvents.start();
-  const decoders: ReadonlyMap<number, RecordDecoder> = new Map<number, RecordDecoder>([
-    [MessageType.SYSLOG, agentLogs],
-    [MessageType.SERVER_DFSTATS, createServerStatsDecoder(common)],
-    [MessageType.METRICS, createDocumentDecoder(common)],
-    [MessageType.TAGGEDFLOW, createL4FlowDecoder({ ...common, nextId })],
-    [MessageType.PROTOCOLLOG, new L7FlowDecoder(common)],
-    [MessageType.OPENTELEMETRY, traces.plain],
-    [MessageType.PROMETHEUS, prometheus],
-    [MessageType.TELEGRAF, createTelegrafDecoder(common)],
-    [MessageType.PACKETSEQUENCE, createPacketSequenceDecoder(common)],
-    [MessageType.DFSTATS, createAgentStatsDecoder(common)],
-    [MessageType.OPENTELEMETRY_COMPRESSED, traces.compressed],
-    [MessageType.PROFILE, createProfileDecoder({ ...common, limits: toProfileLimits(limits) })],
-    [MessageType.PROC_EVENT, procEvents],
-    [MessageType.APPLICATION_LOG, createApplicationLogDecoder({ ...common, limits: toLogLimits(limits) })],
-    [MessageType.AGENT_LOG, agentLogs],
-  ]);
-  return {
-    decoders,
-    /** No more records come than those at hand: none of them waits for anything. */
-    end: () => prometheus.stop(),
-    stop: () => procEvents.stop(),
-  };
 }

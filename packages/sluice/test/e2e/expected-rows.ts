@@ -2,7 +2,7 @@
  * How many rows of each table recorded frames become, found out without the hub's decoders: fields of the messages are looked up by number in a walker
  * of its own.
  */
-import { inflateSync } from 'node:zlib';
+import { inflateSync, zstdDecompressSync } from 'node:zlib';
 import type { RecordedFrame } from '../../src/replay/frames.ts';
 
 /** Rows by table that one sending of the frames makes; of `event.file_agg_event`, which is gathered over time, nothing is said. */
@@ -43,7 +43,7 @@ function rowsOf(type: number, record: Uint8Array): [table: string, count: number
     case 14:
       return [[`event.${EVENTS[Number(last(record, [7]))]}`, 1]];
     case 13:
-      return [['profile.in_process', 1]];
+      return [['profile.in_process', stacksOf(record)]];
     case 17:
       return [['application_log.log', (JSON.parse(Buffer.from(record).toString()) as unknown[]).length]];
     case 1:
@@ -52,6 +52,22 @@ function rowsOf(type: number, record: Uint8Array): [table: string, count: number
     default:
       return [];
   }
+}
+
+/** A stack that the agent captured itself, lines of stacks that somebody posted; what was posted as pprof in the recordings is none. */
+function stacksOf(profile: Uint8Array): number {
+  const format = textAt(profile, 9);
+  if (format === 'pprof') return 0;
+  if (format === '') return 1;
+  const [data] = valuesAt(profile, [11]);
+  if (!(data instanceof Uint8Array)) return 0;
+  const text = last(profile, [12]) === 1n ? zstdDecompressSync(data) : data;
+  return Buffer.from(text).toString().trim().split('\n').length;
+}
+
+function textAt(record: Uint8Array, field: number): string {
+  const [value] = valuesAt(record, [field]);
+  return value instanceof Uint8Array ? Buffer.from(value).toString() : '';
 }
 
 /** The last number at a path of field numbers, 0 without one. */

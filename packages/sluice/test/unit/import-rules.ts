@@ -25,7 +25,7 @@ const ROOMS: Readonly<Record<string, readonly string[]>> = {
 };
 
 /** These files wire the rooms together. */
-const ROOT_FILES: ReadonlySet<string> = new Set(['cli.ts', 'sluice.ts']);
+const ROOT_FILES: ReadonlySet<string> = new Set(['cli.ts', 'inputs.ts', 'sluice.ts']);
 
 interface PackageRule {
   /** Files, or folders ending in a slash, that may import the package. */

@@ -11,7 +11,7 @@
  */
 
 /** Tables by number: `network`, `network_map`, `application`, `application_map` of a minute, the same of a second, `traffic_policy` of a minute. */
-export const TRAFFIC_POLICY = 8;
+const TRAFFIC_POLICY = 8;
 
 const POLICY_HIGH = 0x4000_8200;
 
