@@ -3,7 +3,8 @@
  *
  *   npm run bench -- agent-decode [CASE...] [--rows N]
  *
- * Records: golden cases (constructed, every field set) and frames of a stock agent, from the project's fixtures and, where it exists, ../shared.
+ * A round is one block of rows; the best one says what the code can do, the median what the machine was busy with. Records: golden cases (constructed,
+ * every field set) and frames of a stock agent, from the project's fixtures and, where it exists, ../shared.
  */
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { cpus, loadavg } from 'node:os';
@@ -30,7 +31,7 @@ interface Case {
   readonly golden: readonly string[];
   /** Folders of recorded frames. */
   readonly frames: readonly string[];
-  /** Tables whose rows count; others are decoded and left out of the figures by never being in the records. */
+  /** Records that make rows of other tables are left out. */
   readonly tables: readonly string[];
   readonly create: (target: RowTarget) => RecordDecoder;
   /** The original in Go with tags, golden records, rows per CPU-second on a machine of the same kind. */
@@ -38,8 +39,7 @@ interface Case {
 }
 
 const rowIds = new RowIds({ hubId: 0 });
-const accept = () => ({ behindMs: Infinity, aheadMs: Infinity });
-const documents = (target: RowTarget) => createDocumentDecoder({ target, accept, now: Date.now });
+const documents = (target: RowTarget) => createDocumentDecoder({ target });
 
 function documentCase(table: string, original: string): Case {
   const tables = [`flow_metrics.${table}.1m`, `flow_metrics.${table}.1s`];
@@ -57,7 +57,7 @@ const cases: readonly Case[] = [
     golden: ['flow_log.l4_flow_log'],
     frames: ['TAGGEDFLOW', 'TAGGEDFLOW_platform_data', 'TAGGEDFLOW_zstd'],
     tables: ['flow_log.l4_flow_log'],
-    create: (target) => createL4FlowDecoder({ target, accept, now: Date.now, nextId: (...of) => rowIds.next(...of) }),
+    create: (target) => createL4FlowDecoder({ target, rowIds }),
     original: '0.48-0.55 M',
   },
   {
@@ -178,7 +178,7 @@ const options = process.argv.slice(2);
 const at = options.indexOf('--rows');
 const rows = at < 0 ? 8192 : Number(options.splice(at, 2)[1]);
 console.log(
-  `rows per CPU-second, ${cpus()[0]?.model ?? 'unknown CPU'}, Node ${process.version}; best (median) of ${ROUNDS} rounds`,
+  `rows per CPU-second, ${cpus()[0]?.model ?? 'unknown CPU'}, Node ${process.version}; best (median) of ${ROUNDS} rounds; load ${loadavg()[0]!.toFixed(1)}`,
 );
 console.log('case              golden records        recorded frames       the original (Go, with tags)');
 for (const one of cases) {

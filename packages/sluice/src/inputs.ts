@@ -2,8 +2,6 @@
 import type { Append, HttpRoute, Tagger } from './base/ports.ts';
 import type { Batch } from './batch/batch.ts';
 import type { RowBlock } from './batch/row-block.ts';
-import { bug } from './base/errors.ts';
-import { findDataSource } from './catalog/catalog.ts';
 import type { DataSource } from './catalog/types.ts';
 import type { SluiceConfig } from './config/schema.ts';
 import type { AcceptWindow } from './receivers/accept-window.ts';
@@ -44,6 +42,7 @@ export interface InputsOptions {
   readonly append: Append<Batch>;
   readonly tagger: Tagger<RowBlock>;
   readonly rowIds: RowIds;
+  /** How far before and after now rows of a table may lie, for the routes; the target has its own. */
   readonly accept: (source: DataSource) => AcceptWindow;
   readonly organisations: readonly number[];
   readonly remoteWrite: RemoteWrite;
@@ -63,9 +62,9 @@ export interface Inputs {
 }
 
 export function startInputs(options: InputsOptions): Inputs {
-  const { remoteWrite, rowIds, metrics, accept } = options;
-  const common = { ...options, ids: rowIds, now: Date.now };
-  const traceLimits = toTracesLimits(options.limits);
+  const { remoteWrite, metrics } = options;
+  const common = { ...options, now: Date.now };
+  const spans = { ...common, limits: toTracesLimits(options.limits) };
   const profiles = { ...common, limits: toProfileLimits(options.limits) };
   const logs = { ...common, limits: toLogLimits(options.limits) };
   const procEvents = createProcEventDecoder(common);
@@ -73,8 +72,7 @@ export function startInputs(options: InputsOptions): Inputs {
     write: (body, org, labels) => remoteWrite.forward(body, org, labels),
   });
   const traces = createTraceDecoders({
-    ...common,
-    limits: traceLimits,
+    ...spans,
     onRejected: (reason, spans) => metrics.droppedRows.inc({ input: AGENT_INPUT, reason }, spans),
   });
   const agentLogs = createAgentLogDecoder(common);
@@ -84,7 +82,7 @@ export function startInputs(options: InputsOptions): Inputs {
       [MessageType.SYSLOG, agentLogs],
       [MessageType.SERVER_DFSTATS, createServerStatsDecoder(common)],
       [MessageType.METRICS, createDocumentDecoder(common)],
-      [MessageType.TAGGEDFLOW, createL4FlowDecoder({ ...common, nextId: rowIds.next.bind(rowIds) })],
+      [MessageType.TAGGEDFLOW, createL4FlowDecoder(common)],
       [MessageType.PROTOCOLLOG, new L7FlowDecoder(common)],
       [MessageType.OPENTELEMETRY, traces.plain],
       [MessageType.PROMETHEUS, prometheus],
@@ -99,11 +97,7 @@ export function startInputs(options: InputsOptions): Inputs {
     ]),
     routes: [
       ...remoteWrite.routes,
-      ...createTraces({
-        ...common,
-        limits: traceLimits,
-        acceptWindow: (table) => accept(findDataSource(table) ?? bug(`no data source ${table}`)),
-      }),
+      ...createTraces(spans),
       ...createTelegrafWrite({ ...common, limits: toRemoteWriteLimits(options.limits) }),
       ...createLogWrite(logs),
       ...createProfileIngest(profiles),

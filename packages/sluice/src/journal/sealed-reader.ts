@@ -144,7 +144,8 @@ export class SealedReader implements SegmentReader {
   }
 
   get backlogBytes(): number {
-    return this.#sealedBytes + this.#options.partitions.openBytes;
+    // Open segments are told apart by table only once they are sealed: storage reads them all, the others wait for that.
+    return this.#sealedBytes + (this.#options.tables === undefined ? this.#options.partitions.openBytes : 0);
   }
 
   #reads(log: PartitionLog): boolean {

@@ -75,7 +75,7 @@ export interface SegmentReader {
   confirm(segment: Segment): Promise<void>;
   /** Copies the named blocks (all when absent) to `quarantine/` with the reason beside them, counted and logged. The caller then confirms. */
   quarantine(segment: Segment, why: string, blocks?: readonly SegmentBlock[]): Promise<void>;
-  /** Bytes that the reader has not confirmed, sealed, and those of every open segment. */
+  /** Bytes that the reader has not confirmed: sealed ones, and for the reader of all tables those of open segments. */
   readonly backlogBytes: number;
 }
 

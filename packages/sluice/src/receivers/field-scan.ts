@@ -6,7 +6,7 @@ export class FieldScan {
   /** The present field. */
   field = 0;
   wireType = 0;
-  /** Its number (wire types 0, 1, 5) as unsigned halves. */
+  /** Its number (wire types 0, 1, 5), or that of a packed field, as unsigned halves. */
   low = 0;
   high = 0;
   /** Bounds of its bytes (wire type 2). */
@@ -35,6 +35,13 @@ export class FieldScan {
   next(): boolean {
     if (this.#at >= this.#stop) return false;
     this.isMalformed = !this.#step();
+    return !this.isMalformed;
+  }
+
+  /** Goes to the next number of a packed field, whose content was begun like a message; false at the end, or where it is malformed. */
+  nextPacked(): boolean {
+    if (this.#at >= this.#stop) return false;
+    this.isMalformed = !this.#varint();
     return !this.isMalformed;
   }
 

@@ -1,6 +1,7 @@
 import { promisify } from 'node:util';
 import { gunzip, type ZlibOptions } from 'node:zlib';
 import type { HttpRequest } from '../base/ports.ts';
+import { isBeyondLimit, zlibLimit } from './uncompress-limit.ts';
 
 export type ContentEncoding = 'none' | 'gzip' | 'other';
 
@@ -27,10 +28,9 @@ export async function plainBody({ headers, body }: HttpRequest, limit: number): 
     return body.length > limit ? tooLarge : { kind: 'plain', bytes: body };
   }
   try {
-    return { kind: 'plain', bytes: await gunzipLater(body, { maxOutputLength: limit }) };
+    return { kind: 'plain', bytes: await gunzipLater(body, zlibLimit(limit)) };
   } catch (error) {
-    const isTooLarge = error instanceof Error && 'code' in error && error.code === 'ERR_BUFFER_TOO_LARGE';
-    return isTooLarge
+    return isBeyondLimit(error)
       ? tooLarge
       : { kind: 'corrupt', text: 'cannot uncompress the body: expected a whole gzip stream; got something else' };
   }

@@ -3,6 +3,7 @@ import type { Batch } from '../batch/batch.ts';
 import { RowBlock } from '../batch/row-block.ts';
 import type { DataSource } from '../catalog/types.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
+import { type AcceptWindow, openWindow } from './accept-window.ts';
 import type { RowTarget } from './row-target.ts';
 
 export interface RequestRowsOptions {
@@ -10,7 +11,11 @@ export interface RequestRowsOptions {
   readonly input: string;
   readonly append: Append<Batch>;
   readonly tagger: Tagger<RowBlock>;
+  /** How far before and after now rows of a table may lie. */
+  readonly accept: (source: DataSource) => AcceptWindow;
   readonly metrics: Metrics;
+  /** Epoch milliseconds. */
+  readonly now?: () => number;
 }
 
 /** Memory of blocks that are kept for further requests. */
@@ -47,6 +52,8 @@ class RequestRows implements RowTarget {
     for (const one of this.#open) if (one.org === org && one.block.source === source) return one.block;
     const reusable = this.#free.findIndex((block) => block.source === source);
     const block = reusable < 0 ? new RowBlock(source) : this.#free.splice(reusable, 1)[0]!;
+    const { accept, now = Date.now } = this.#options;
+    openWindow(block, accept(source), now());
     this.#open.push({ block, org });
     return block;
   }

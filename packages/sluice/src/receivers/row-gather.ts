@@ -5,7 +5,7 @@ import type { RowBlock } from '../batch/row-block.ts';
 import type { DataSource } from '../catalog/types.ts';
 import { rateLimited, type Log } from '../telemetry/log.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
-import type { AcceptWindow } from './accept-window.ts';
+import { type AcceptWindow, openWindow } from './accept-window.ts';
 import { BlockPool } from './block-pool.ts';
 import type { RowTarget } from './row-target.ts';
 
@@ -49,8 +49,6 @@ const LIMITS: GatherLimits = {
 /** Wire bytes after which the sizes of all blocks are looked at. */
 const CHECK_BYTES = 256 * 1024;
 const TRIM_MS = 60_000;
-/** DateTime columns end here. */
-const MAX_TIME_MS = 4_294_967_296 * 1000 - 1;
 /** In the place of organisations whose rows are not taken. */
 const NOBODY = -1;
 
@@ -172,10 +170,7 @@ export class RowGather implements RowTarget {
     }
     if (block === undefined) {
       block = this.#pool.take(source);
-      const { behindMs, aheadMs } = this.#options.accept(source);
-      const now = Date.now();
-      block.acceptFrom = Math.max(0, now - behindMs);
-      block.acceptUntil = Math.min(now + aheadMs, MAX_TIME_MS);
+      openWindow(block, this.#options.accept(source), Date.now());
       blocks.set(source, block);
       this.#timer ??= setTimeout(() => this.#onTimer(), this.#limits.gatherMs);
     }
@@ -250,6 +245,7 @@ export class RowGather implements RowTarget {
         if (!isSluiceError(error)) return this.#sendAlone(due, error);
         this.#refused = true;
         this.#judge();
+        if (error.code === 'journal_full' && due.length > 1) return this.#sendHalves(due);
         this.#complain((suppressed) =>
           this.#options.log.warn(
             { input: this.#options.input, code: error.code, cause: errorText(error), suppressed },
@@ -263,6 +259,13 @@ export class RowGather implements RowTarget {
       }
       pauseMs = Math.min(pauseMs * 2, this.#limits.maxRetryMs);
     }
+  }
+
+  /** There may be room for a part; and what is more than the whole journal takes would wait forever. In order, as before. */
+  async #sendHalves(due: readonly DueBlock[]): Promise<void> {
+    const middle = due.length >> 1;
+    await this.#send(due.slice(0, middle));
+    await this.#send(due.slice(middle));
   }
 
   /** Something is wrong with the rows themselves: each block goes alone, so that the others get through. */

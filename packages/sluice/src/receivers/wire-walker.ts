@@ -120,11 +120,11 @@ export class WireWalker {
     this.#plans = plans;
     this.#names = Object.keys(plans);
     this.#table = new Int32Array(this.#names.length << FIELD_BITS);
-    const registers = registersOf(plans);
-    this.low = new Uint32Array(registers);
-    this.high = new Uint32Array(registers);
-    this.start = new Uint32Array(registers);
-    this.end = new Uint32Array(registers);
+    const [numbers, spans] = [registersOf(plans, 'register'), registersOf(plans, 'span')];
+    this.low = new Uint32Array(numbers);
+    this.high = new Uint32Array(numbers);
+    this.start = new Uint32Array(spans);
+    this.end = new Uint32Array(spans);
     this.entered = new Uint8Array(this.#names.length);
     this.#slotsOutside = new Int32Array(this.#names.length);
     this.#stopOutside = new Int32Array(this.#names.length);
@@ -512,6 +512,8 @@ export class WireWalker {
     for (let register = 0; register < low.length; register++) {
       low[register] = 0;
       high[register] = 0;
+    }
+    for (let register = 0; register < start.length; register++) {
       start[register] = 0;
       end[register] = 0;
     }
@@ -572,10 +574,13 @@ export class WireWalker {
 /** Bytes by which the target of a plain number is counted, by kind. */
 const UNIT = [1, 1, 2, 4, 4, 8];
 
-function registersOf(plans: MessagePlans): number {
+/** Number of registers of a kind: one more than the greatest. */
+function registersOf(plans: MessagePlans, kind: 'register' | 'span'): number {
   let count = 0;
   for (const fields of Object.values(plans)) {
-    for (const plan of Object.values(fields)) if ('register' in plan) count = Math.max(count, plan.register + 1);
+    for (const plan of Object.values(fields)) {
+      if (plan.kind === kind) count = Math.max(count, plan.register + 1);
+    }
   }
   return count;
 }

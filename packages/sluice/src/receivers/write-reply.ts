@@ -14,6 +14,10 @@ export function errorReply(status: number, error: string, headers: Readonly<Reco
 
 /** The journal takes nothing at the moment: the request may be sent again. */
 export function unavailableReply(error: SluiceError): HttpReply {
-  const seconds = Math.max(1, Math.ceil((error.retryAfterMs ?? RETRY_AFTER_MS) / 1000));
-  return errorReply(503, errorText(error), { 'Retry-After': String(seconds) });
+  return errorReply(503, errorText(error), retryAfter(error));
+}
+
+/** The header that says when to try again. */
+export function retryAfter({ retryAfterMs = RETRY_AFTER_MS }: SluiceError): Readonly<Record<string, string>> {
+  return { 'Retry-After': String(Math.max(1, Math.ceil(retryAfterMs / 1000))) };
 }

@@ -49,20 +49,17 @@ class Blocks implements RowTarget {
   }
 }
 
-const openWindow = { behindMs: Infinity, aheadMs: Infinity };
-
 function decoderOf(messageType: number, target: RowTarget): RecordDecoder {
-  const ids = new RowIds({ hubId: 5 });
-  const options = { target, accept: () => openWindow, now: () => 0 };
+  const options = { target, rowIds: new RowIds({ hubId: 5 }), now: () => 0 };
   switch (messageType) {
     case 3:
       return createDocumentDecoder(options);
     case 4:
-      return createL4FlowDecoder({ ...options, nextId: (...row) => ids.next(...row) });
+      return createL4FlowDecoder(options);
     case 5:
-      return new L7FlowDecoder({ ...options, rowIds: ids });
+      return new L7FlowDecoder(options);
     case 14:
-      return createProcEventDecoder({ ...options, ids });
+      return createProcEventDecoder(options);
     default:
       throw new Error(`no decoder for records of type ${messageType}`);
   }

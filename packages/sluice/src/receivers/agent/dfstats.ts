@@ -1,7 +1,7 @@
 import type { RowBlock } from '../../batch/row-block.ts';
 import { deepflowCollector, deepflowServer } from '../../catalog/external-metrics.ts';
 import type { DataSource } from '../../catalog/types.ts';
-import { type AcceptWindow, outsideWindow } from '../accept-window.ts';
+import { outsideWindow } from '../accept-window.ts';
 import { columnIndexes } from '../column-indexes.ts';
 import { FieldScan } from '../field-scan.ts';
 import type { Dropped, RecordDecoder, Sender } from '../record-decoder.ts';
@@ -10,12 +10,8 @@ import { type MessagePlans, toColumn, toNumbers, toRegister, toTexts, WireWalker
 
 export interface StatsOptions {
   readonly target: RowTarget;
-  /** Asked once for each table. */
-  readonly accept: (source: DataSource) => AcceptWindow;
   /** Organisations that are taken. */
   readonly organisations: readonly number[];
-  /** Epoch milliseconds. */
-  readonly now: () => number;
 }
 
 const TIME = 0;
@@ -52,18 +48,16 @@ export function createServerStatsDecoder(options: StatsOptions): RecordDecoder {
 class StatsDecoder implements RecordDecoder {
   readonly #target: RowTarget;
   readonly #organisations: ReadonlySet<number>;
-  readonly #now: () => number;
   readonly #scan = new FieldScan();
   /** Where records go that name no organisation, and where those that do. */
   readonly #ofNone: StatsRows;
   readonly #ofTenant: StatsRows;
 
-  constructor({ target, accept, organisations, now }: StatsOptions, ofNone: DataSource) {
+  constructor({ target, organisations }: StatsOptions, ofNone: DataSource) {
     this.#target = target;
     this.#organisations = new Set(organisations);
-    this.#now = now;
-    this.#ofTenant = new StatsRows(deepflowCollector, accept(deepflowCollector));
-    this.#ofNone = ofNone === deepflowCollector ? this.#ofTenant : new StatsRows(ofNone, accept(ofNone));
+    this.#ofTenant = new StatsRows(deepflowCollector);
+    this.#ofNone = ofNone === deepflowCollector ? this.#ofTenant : new StatsRows(ofNone);
   }
 
   decode(bytes: Uint8Array, start: number, end: number, sender: Sender): Dropped | undefined {
@@ -80,7 +74,7 @@ class StatsDecoder implements RecordDecoder {
     if (organisation !== 0 && !this.#organisations.has(organisation)) return 'organisation';
     const rows = organisation === 0 ? this.#ofNone : this.#ofTenant;
     const block = this.#target.block(rows.source, organisation === 0 ? sender.org : organisation);
-    const facts = { bytes, start, end, team: organisation === 0 ? sender.team : team || 1, now: this.#now() };
+    const facts = { bytes, start, end, team: organisation === 0 ? sender.team : team || 1 };
     const dropped = rows.write(block, facts);
     if (dropped !== undefined) block.abandon();
     return dropped;
@@ -92,19 +86,16 @@ interface StatsRecord {
   readonly start: number;
   readonly end: number;
   readonly team: number;
-  readonly now: number;
 }
 
 /** Rows of one of the two tables, which have the same columns. */
 class StatsRows {
   readonly source: DataSource;
-  readonly #window: AcceptWindow;
   readonly #walker = new WireWalker(plans);
   readonly #at;
 
-  constructor(source: DataSource, window: AcceptWindow) {
+  constructor(source: DataSource) {
     this.source = source;
-    this.#window = window;
     this.#at = columnIndexes(source, [
       'time',
       'team_id',
@@ -115,7 +106,7 @@ class StatsRows {
     ]);
   }
 
-  write(block: RowBlock, { bytes, start, end, team, now }: StatsRecord): Dropped | undefined {
+  write(block: RowBlock, { bytes, start, end, team }: StatsRecord): Dropped | undefined {
     const at = this.#at;
     const walker = this.#walker;
     walker.begin(block, bytes);
@@ -127,7 +118,7 @@ class StatsRows {
       return 'unequal_lists';
     }
     const seconds = walker.high[TIME]! * 4_294_967_296 + walker.low[TIME]!;
-    const outside = outsideWindow(this.#window, seconds, now);
+    const outside = outsideWindow(block, seconds);
     if (outside !== undefined) return outside;
     block.setNumber(at.time, seconds);
     block.setNumber(at.team_id, team);

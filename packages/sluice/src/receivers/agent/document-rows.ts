@@ -5,7 +5,7 @@ import { WireWalker } from '../wire-walker.ts';
 import { DerivedSums } from './derived-sums.ts';
 import { type DocumentForm, register } from './document-plans.ts';
 import { EndColumns } from './end-columns.ts';
-import { observationPoint } from './observation-points.ts';
+import { observationPoint } from '../observation-points.ts';
 import { captureNicTypeOf, natSourceOf, tunnelTypeOf } from './tap-port.ts';
 
 /** Documents of one kind, written into pending rows of its table: everything that a document says itself. */
@@ -61,7 +61,6 @@ export class DocumentRows {
     this.#isIpv4[row] = isIpv6 ? 0 : 1;
     const direction = low[register.direction]!;
     const point = low[register.observationPoint]! & 0xff;
-    this.#observationPointNumber[row] = point;
     this.#observationPointNumber[row] = point;
     if (second === undefined) {
       first.pod[row] = low[register.pod]!;

@@ -1,12 +1,12 @@
 import type { FixedValues, RowBlock } from '../../batch/row-block.ts';
 import type { Dropped } from '../record-decoder.ts';
+import { secondsOf, writeThousandth } from '../time-halves.ts';
 import { WireWalker } from '../wire-walker.ts';
 import { storedEpc } from './epc.ts';
 import { flowStatus } from './flow-status.ts';
 import { l4FlowPlans, performanceColumns, register, tunnelColumns } from './l4-flow-plans.ts';
-import { observationPoint } from './observation-points.ts';
+import { observationPoint } from '../observation-points.ts';
 import { captureNicTypeOf, natSourceOf } from './tap-port.ts';
-import { secondsOf, writeThousandth } from '../time-halves.ts';
 
 const IPV6 = 0x86dd;
 

@@ -1,19 +1,14 @@
 import type { RowBlock } from '../../batch/row-block.ts';
 import { l4FlowLog } from '../../catalog/l4-flow-log.ts';
-import type { DataSource } from '../../catalog/types.ts';
+import { outsideWindow } from '../accept-window.ts';
 import type { Dropped, RecordDecoder, Sender } from '../record-decoder.ts';
+import type { RowIds } from '../row-ids.ts';
 import type { RowTarget } from '../row-target.ts';
-import { type AcceptWindow, outsideWindow } from '../accept-window.ts';
 import { L4FlowRows } from './l4-flow-rows.ts';
 
 export interface L4FlowDecoderOptions {
   readonly target: RowTarget;
-  /** Asked once. */
-  readonly accept: (source: DataSource) => AcceptWindow;
-  /** Epoch milliseconds. */
-  readonly now: () => number;
-  /** Writes the id of a new row of that epoch second: low and high half. */
-  readonly nextId: (source: DataSource, seconds: number, ids: Uint32Array) => void;
+  readonly rowIds: RowIds;
 }
 
 /**
@@ -22,13 +17,12 @@ export interface L4FlowDecoderOptions {
  * Dropped are reports that are `malformed`, without the flow, its key or one of its ends (`incomplete`), with an IPv6 address of the wrong length
  * (`bad_address`), `too_old` or `too_new`.
  */
-export function createL4FlowDecoder({ target, accept, now, nextId }: L4FlowDecoderOptions): RecordDecoder {
+export function createL4FlowDecoder({ target, rowIds }: L4FlowDecoderOptions): RecordDecoder {
   const rows = new L4FlowRows();
-  const window = accept(l4FlowLog);
   const ids = new Uint32Array(2);
 
   function write(block: RowBlock, bytes: Uint8Array, start: number, end: number): Dropped | undefined {
-    return rows.write(block, bytes, start, end) ?? outsideWindow(window, rows.seconds, now());
+    return rows.write(block, bytes, start, end) ?? outsideWindow(block, rows.seconds);
   }
 
   return {
@@ -39,7 +33,7 @@ export function createL4FlowDecoder({ target, accept, now, nextId }: L4FlowDecod
         block.abandon();
         return dropped;
       }
-      nextId(l4FlowLog, rows.seconds, ids);
+      rowIds.next(l4FlowLog, rows.seconds, ids);
       block.setHalves(rows.id, ids[0]!, ids[1]!);
       block.setNumber(rows.team, sender.team);
       block.commit(rows.seconds * 1000);

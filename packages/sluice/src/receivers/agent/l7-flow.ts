@@ -9,7 +9,7 @@ import { secondsOf, writeThousandth } from '../time-halves.ts';
 import { WireWalker } from '../wire-walker.ts';
 import { L7FlowColumns } from './l7-flow-columns.ts';
 import { l7FlowPlans, list, number, span } from './l7-flow-plans.ts';
-import { observationPoint } from './observation-points.ts';
+import { observationPoint } from '../observation-points.ts';
 import { captureNicTypeOf, natSourceOf, tunnelTypeOf } from './tap-port.ts';
 
 export interface L7FlowDecoderOptions {

@@ -183,7 +183,11 @@ class Listener implements AgentListener {
         this.#resuming = [];
         return;
       }
-      this.#resuming.pop()?.proceed();
+      const next = this.#resuming.shift();
+      if (next === undefined) return;
+      // To the end of the queue: when the gate closes again at once, others are the first the next time.
+      if (this.#connections.delete(next)) this.#connections.add(next);
+      next.proceed();
       if (performance.now() > end) {
         setImmediate(() => this.#resumeSome());
         return;

@@ -68,7 +68,7 @@ const columns = columnIndexes(fileAggEvent, [
 
 export interface FileAggregatesOptions {
   readonly target: RowTarget;
-  readonly ids: RowIds;
+  readonly rowIds: RowIds;
   /** Most runs of accesses that are gathered at a time, and most bytes of their texts; at either all are written out. */
   readonly limits?: { readonly runs: number; readonly textBytes: number };
 }
@@ -81,7 +81,7 @@ export interface FileAggregatesOptions {
  */
 export class FileAggregates {
   readonly #target: RowTarget;
-  readonly #ids: RowIds;
+  readonly #rowIds: RowIds;
   readonly #limits: { readonly runs: number; readonly textBytes: number };
   readonly #runs = new Map<string, Run>();
   /** Runs by their file, so that an event of the file finds them. */
@@ -89,9 +89,9 @@ export class FileAggregates {
   #textBytes = 0;
   readonly #id = new Uint32Array(2);
 
-  constructor({ target, ids, limits = { runs: 65_536, textBytes: 16 * 1024 * 1024 } }: FileAggregatesOptions) {
+  constructor({ target, rowIds, limits = { runs: 65_536, textBytes: 16 * 1024 * 1024 } }: FileAggregatesOptions) {
     this.#target = target;
-    this.#ids = ids;
+    this.#rowIds = rowIds;
     this.#limits = limits;
   }
 
@@ -156,7 +156,7 @@ export class FileAggregates {
     ofFile?.delete(run);
     if (ofFile?.size === 0) this.#files.delete(run.file);
     const block = this.#target.block(fileAggEvent, run.org);
-    this.#ids.next(fileAggEvent, run.seconds, this.#id);
+    this.#rowIds.next(fileAggEvent, run.seconds, this.#id);
     block.setNumber(columns.time, run.seconds);
     block.setHalves(columns['_id'], this.#id[0]!, this.#id[1]!);
     setBig(block, columns.start_time, run.start);

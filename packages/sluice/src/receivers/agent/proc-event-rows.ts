@@ -1,12 +1,11 @@
 import type { ConstantText, RowBlock } from '../../batch/row-block.ts';
 import type { DataSource } from '../../catalog/types.ts';
-import type { AcceptWindow } from '../accept-window.ts';
 import { columnIndexes } from '../column-indexes.ts';
 import type { Sender } from '../record-decoder.ts';
 import type { RowIds } from '../row-ids.ts';
+import { writeThousandth } from '../time-halves.ts';
 import { type MessagePlans, WireWalker } from '../wire-walker.ts';
 import { register } from './proc-event-plans.ts';
-import { writeThousandth } from '../time-halves.ts';
 
 const COMMON = [
   'time',
@@ -40,7 +39,6 @@ export interface ProcessPids {
 export interface EventRowsOptions<Own extends string> {
   readonly source: DataSource;
   readonly plans: MessagePlans;
-  readonly window: AcceptWindow;
   /** Names of the operations by number. */
   readonly names: readonly ConstantText[];
   /** Span of the process' name. */
@@ -52,7 +50,6 @@ export interface EventRowsOptions<Own extends string> {
 /** Rows of one table of events: what all of them have in common. */
 export class EventRows<Own extends string> {
   readonly source: DataSource;
-  readonly window: AcceptWindow;
   readonly walker: WireWalker;
   readonly names: readonly ConstantText[];
   /** Columns by name. */
@@ -60,9 +57,8 @@ export class EventRows<Own extends string> {
   readonly #nameSpan: number;
   readonly #id = new Uint32Array(2);
 
-  constructor({ source, plans, window, names, nameSpan, columns }: EventRowsOptions<Own>) {
+  constructor({ source, plans, names, nameSpan, columns }: EventRowsOptions<Own>) {
     this.source = source;
-    this.window = window;
     this.walker = new WireWalker(plans);
     this.names = names;
     this.at = columnIndexes(source, [...COMMON, ...columns]);
@@ -72,13 +68,13 @@ export class EventRows<Own extends string> {
   /** Fills the pending row from a walked record. */
   write(
     block: RowBlock,
-    facts: { readonly sender: Sender; readonly seconds: number; readonly pids: ProcessPids; readonly ids: RowIds },
+    facts: { readonly sender: Sender; readonly seconds: number; readonly pids: ProcessPids; readonly rowIds: RowIds },
   ): void {
     const { at } = this;
     const { low, high } = this.walker;
-    const { sender, seconds, pids, ids } = facts;
+    const { sender, seconds, pids, rowIds } = facts;
     block.setNumber(at.time, seconds);
-    ids.next(this.source, seconds, this.#id);
+    rowIds.next(this.source, seconds, this.#id);
     block.setHalves(at['_id'], this.#id[0]!, this.#id[1]!);
     writeThousandth(block.fixed[at.start_time]!.u32, block.rows, low[register.start]!, high[register.start]!);
     writeThousandth(block.fixed[at.end_time]!.u32, block.rows, low[register.end]!, high[register.end]!);

@@ -1,11 +1,11 @@
 import { constantText, FROM_NONE, type RowBlock } from '../../batch/row-block.ts';
 import { fileEvent, fileMgmtEvent, procOpsEvent, procPermEvent } from '../../catalog/events.ts';
-import type { DataSource } from '../../catalog/types.ts';
-import { type AcceptWindow, outsideWindow } from '../accept-window.ts';
+import { outsideWindow } from '../accept-window.ts';
 import { FieldScan } from '../field-scan.ts';
 import type { Dropped, RecordDecoder, Sender } from '../record-decoder.ts';
 import type { RowIds } from '../row-ids.ts';
 import type { RowTarget } from '../row-target.ts';
+import { secondsOf } from '../time-halves.ts';
 import { FileAggregates, latin1, setBig, TEXTS } from './proc-event-aggregates.ts';
 import { CreatedFiles } from './proc-event-created.ts';
 import {
@@ -19,13 +19,10 @@ import {
 } from './proc-event-plans.ts';
 import { ProcessRoots } from './proc-event-roots.ts';
 import { EventRows, type ProcessPids } from './proc-event-rows.ts';
-import { secondsOf } from '../time-halves.ts';
 
 export interface ProcEventOptions {
   readonly target: RowTarget;
-  readonly ids: RowIds;
-  /** Asked once for each table. */
-  readonly accept: (source: DataSource) => AcceptWindow;
+  readonly rowIds: RowIds;
   /** Epoch milliseconds. */
   readonly now: () => number;
 }
@@ -92,7 +89,7 @@ export function createProcEventDecoder(options: ProcEventOptions): ProcEventDeco
 
 class Decoder implements ProcEventDecoder {
   readonly #target: RowTarget;
-  readonly #ids: RowIds;
+  readonly #rowIds: RowIds;
   readonly #now: () => number;
   readonly #scan = new FieldScan();
   readonly #roots = new ProcessRoots();
@@ -105,15 +102,14 @@ class Decoder implements ProcEventDecoder {
   readonly #lifecycle;
   #timer: NodeJS.Timeout | undefined;
 
-  constructor({ target, ids, accept, now }: ProcEventOptions) {
+  constructor({ target, rowIds, now }: ProcEventOptions) {
     this.#target = target;
-    this.#ids = ids;
+    this.#rowIds = rowIds;
     this.#now = now;
-    this.#aggregates = new FileAggregates({ target, ids });
+    this.#aggregates = new FileAggregates({ target, rowIds });
     this.#accesses = new EventRows({
       source: fileEvent,
       plans: ioPlans,
-      window: accept(fileEvent),
       names: ioNames.map(constantText),
       nameSpan: span.processName,
       columns: accessColumns,
@@ -121,7 +117,6 @@ class Decoder implements ProcEventDecoder {
     this.#fileOperations = new EventRows({
       source: fileMgmtEvent,
       plans: fileOperationPlans,
-      window: accept(fileMgmtEvent),
       names: fileOperationNames,
       nameSpan: span.processName,
       columns: fileOperationColumns,
@@ -129,7 +124,6 @@ class Decoder implements ProcEventDecoder {
     this.#permissions = new EventRows({
       source: procPermEvent,
       plans: permissionPlans,
-      window: accept(procPermEvent),
       names: permissionNames,
       nameSpan: span.processName,
       columns: ['pid', 'root_pid'],
@@ -137,7 +131,6 @@ class Decoder implements ProcEventDecoder {
     this.#lifecycle = new EventRows({
       source: procOpsEvent,
       plans: lifecyclePlans,
-      window: accept(procOpsEvent),
       names: lifecycleNames,
       nameSpan: span.command,
       columns: ['pid', 'parent_pid', 'root_pid'],
@@ -188,11 +181,11 @@ class Decoder implements ProcEventDecoder {
     const { low, high } = rows.walker;
     const now = this.#now();
     const seconds = secondsOf(low[register.start]!, high[register.start]!);
-    const outside = outsideWindow(rows.window, seconds, now);
+    const outside = outsideWindow(block, seconds);
     if (outside !== undefined) return outside;
     if (rows === this.#fileOperations && this.#isRepeated(block, sender)) return 'repeated_create';
     const pids = rows === this.#lifecycle ? this.#lifecyclePids(sender, now) : this.#pids(rows, sender, now);
-    rows.write(block, { sender, seconds, pids, ids: this.#ids });
+    rows.write(block, { sender, seconds, pids, rowIds: this.#rowIds });
     if (rows === this.#accesses) this.#access({ block, sender, seconds, pids });
     else if (rows === this.#fileOperations) this.#fileOperation(block);
     else if (rows === this.#permissions) this.#permission(block);

@@ -1,6 +1,4 @@
 import { applicationLog } from '../../catalog/application-log.ts';
-import type { DataSource } from '../../catalog/types.ts';
-import type { AcceptWindow } from '../accept-window.ts';
 import type { Dropped, RecordDecoder, Sender } from '../record-decoder.ts';
 import type { RowIds } from '../row-ids.ts';
 import type { RowTarget } from '../row-target.ts';
@@ -11,9 +9,6 @@ import { Severity } from './severity.ts';
 export interface AgentLogOptions {
   readonly target: RowTarget;
   readonly rowIds: RowIds;
-  readonly accept: (source: DataSource) => AcceptWindow;
-  /** Epoch milliseconds. */
-  readonly now: () => number;
 }
 
 /** Levels that are taken. */
@@ -46,8 +41,7 @@ const LONGEST_WORD = 40;
  * line). Dropped are records of fewer words (`malformed`), with a time or a level that is none (`bad_timestamp`, `unknown_level`), without a message
  * (`no_message`), and those out of the accept window.
  */
-export function createAgentLogDecoder({ target, rowIds, accept, now }: AgentLogOptions): RecordDecoder {
-  const window = accept(applicationLog);
+export function createAgentLogDecoder({ target, rowIds }: AgentLogOptions): RecordDecoder {
   /** Where each word ends. */
   const ends = new Uint32Array(WORDS);
 
@@ -67,10 +61,10 @@ export function createAgentLogDecoder({ target, rowIds, accept, now }: AgentLogO
       const severity = levels.get(word(bytes, ends[2]! + 1, ends[3]!));
       if (severity === undefined) return 'unknown_level';
       if (stop === from) return 'no_message';
-      const outside = outsideLog(window, micros, now());
-      if (outside !== undefined) return outside;
 
       const block = target.block(applicationLog, org);
+      const outside = outsideLog(block, micros);
+      if (outside !== undefined) return outside;
       block.wire = bytes;
       block.setTextBytes(at.app_service, bytes, ends[0]! + 1, ends[1]!);
       block.setTextBytes(at.body, bytes, from, stop);

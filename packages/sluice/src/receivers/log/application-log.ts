@@ -1,7 +1,4 @@
-import { applicationLog } from '../../catalog/application-log.ts';
-import type { DataSource } from '../../catalog/types.ts';
 import type { Metrics } from '../../telemetry/metrics.ts';
-import type { AcceptWindow } from '../accept-window.ts';
 import type { Dropped, RecordDecoder, Sender } from '../record-decoder.ts';
 import type { RowIds } from '../row-ids.ts';
 import type { RowTarget } from '../row-target.ts';
@@ -12,13 +9,10 @@ import { EntryRows } from './entry-rows.ts';
 export interface ApplicationLogOptions {
   readonly target: RowTarget;
   readonly rowIds: RowIds;
-  readonly accept: (source: DataSource) => AcceptWindow;
   /** Organisations that are taken. */
   readonly organisations: readonly number[];
   readonly limits: LogLimits;
   readonly metrics: Metrics;
-  /** Epoch milliseconds. */
-  readonly now: () => number;
 }
 
 /**
@@ -26,11 +20,11 @@ export interface ApplicationLogOptions {
  * (sluice_dropped_rows_total, input `log`); the record is dropped when it has no other entries.
  */
 export function createApplicationLogDecoder(options: ApplicationLogOptions): RecordDecoder {
-  const { target, rowIds, accept, organisations, limits, metrics, now } = options;
-  const rows = new EntryRows({ rowIds, window: accept(applicationLog), organisations, entryBytes: limits.entryBytes });
+  const { target, rowIds, organisations, limits, metrics } = options;
+  const rows = new EntryRows({ rowIds, organisations, entryBytes: limits.entryBytes });
   return {
     decode(bytes: Uint8Array, start: number, end: number, { org, team, agent }: Sender): Dropped | undefined {
-      rows.begin(bytes, start, end, { target, org, team, agent, nowMs: now() });
+      rows.begin(bytes, start, end, { target, org, team, agent });
       while (rows.next());
       countDropped(metrics, rows);
       if (rows.taken > 0) return undefined;

@@ -1,6 +1,5 @@
 import type { RowBlock } from '../../batch/row-block.ts';
 import { applicationLog } from '../../catalog/application-log.ts';
-import type { AcceptWindow } from '../accept-window.ts';
 import { parseIpAddress } from '../ip-address.ts';
 import type { RowIds } from '../row-ids.ts';
 import type { RowTarget } from '../row-target.ts';
@@ -22,7 +21,6 @@ export type EntryDropped =
 
 export interface EntryRowsOptions {
   readonly rowIds: RowIds;
-  readonly window: AcceptWindow;
   /** Organisations that are taken. */
   readonly organisations: readonly number[];
   /** Longest entry, in bytes. */
@@ -36,8 +34,6 @@ export interface EntrySource {
   readonly team: number;
   /** 0 = they did not come through an agent. */
   readonly agent: number;
-  /** Epoch milliseconds. */
-  readonly nowMs: number;
 }
 
 /** Organisation of the logs of the system itself. */
@@ -114,19 +110,19 @@ export class EntryRows {
   }
 
   #write(entry: Entry): EntryDropped | undefined {
-    const { target, org, team, agent, nowMs } = this.#source;
+    const { target, org, team, agent } = this.#source;
     const message = entry['message'];
     if (typeof message !== 'string' || message === '') return 'no_message';
     const timestamp = entry['timestamp'];
     const micros = typeof timestamp === 'string' ? parseRfc3339(timestamp) : NaN;
     if (Number.isNaN(micros)) return 'bad_timestamp';
-    const outside = outsideLog(this.#options.window, micros, nowMs);
-    if (outside !== undefined) return outside;
     const type = types.get(wordOf(entry['_df_log_type']).toLowerCase()) ?? 'user';
     const owner = ownerOf(type, entry, org);
     if (owner !== org && !this.#organisations.has(owner)) return 'organisation';
 
     const block = target.block(applicationLog, owner);
+    const outside = outsideLog(block, micros);
+    if (outside !== undefined) return outside;
     try {
       block.setText(at.body, message);
       this.#writeTexts(block, entry);

@@ -1,6 +1,6 @@
 import { constantText, type RowBlock } from '../../batch/row-block.ts';
 import { applicationLog } from '../../catalog/application-log.ts';
-import { type AcceptWindow, outsideWindow } from '../accept-window.ts';
+import { outsideWindow } from '../accept-window.ts';
 import { columnIndexes } from '../column-indexes.ts';
 import type { RowIds } from '../row-ids.ts';
 
@@ -47,9 +47,9 @@ export interface LogRow {
   readonly team: number;
 }
 
-/** Whether a time (epoch microseconds) is out of the accept window. */
-export function outsideLog(window: AcceptWindow, micros: number, nowMs: number): 'too_old' | 'too_new' | undefined {
-  return outsideWindow(window, Math.floor(micros / 1e6), nowMs);
+/** Why a block does not take a row of that time (epoch microseconds), if so. */
+export function outsideLog(block: RowBlock, micros: number): 'too_old' | 'too_new' | undefined {
+  return outsideWindow(block, Math.floor(micros / 1e6));
 }
 
 const ids = new Uint32Array(2);

@@ -42,11 +42,14 @@ export function exportAnswer(encoding: Encoding, rejectedSpans: number, message:
   return reply(200, encoding, writer.finish());
 }
 
-/** Status (google.rpc): 1 code | 2 message. `retryAfterMs` goes with what may succeed later. */
-export function failureAnswer(encoding: Encoding, status: number, message: string, retryAfterMs?: number): HttpReply {
+/** Status (google.rpc): 1 code | 2 message. */
+export function failureAnswer(
+  encoding: Encoding,
+  status: number,
+  message: string,
+  headers: Readonly<Record<string, string>> = {},
+): HttpReply {
   const code = rpcCodes[status] ?? INTERNAL;
-  const seconds = retryAfterMs === undefined ? undefined : String(Math.max(1, Math.ceil(retryAfterMs / 1000)));
-  const headers: Readonly<Record<string, string>> = seconds === undefined ? {} : { 'retry-after': seconds };
   if (encoding === 'json') return reply(status, encoding, JSON.stringify({ code, message }), headers);
   const writer = new WireWriter();
   writer.varint(1, BigInt(code));

@@ -3,6 +3,7 @@ import { l7FlowLog } from '../../catalog/l7-flow-log.ts';
 import type { Dropped, RecordDecoder, Sender } from '../record-decoder.ts';
 import type { RowIds } from '../row-ids.ts';
 import type { RowTarget } from '../row-target.ts';
+import { isBeyondLimit, zlibLimit } from '../uncompress-limit.ts';
 import type { TracesLimits } from './config.ts';
 import { TraceReader } from './trace-reader.ts';
 
@@ -13,8 +14,6 @@ export interface TraceDecoderOptions {
   /** Told of spans that were not taken although their record was. */
   readonly onRejected: (reason: string, spans: number) => void;
 }
-
-const CHUNK = 64 * 1024;
 
 /**
  * OTLP traces that an agent forwards, one message a record, each span a row of flow_log.l7_flow_log: OPENTELEMETRY as it is, OPENTELEMETRY_COMPRESSED as
@@ -40,10 +39,9 @@ export function createTraceDecoders({ target, rowIds, limits, onRejected }: Trac
   function decodeCompressed(bytes: Uint8Array, start: number, end: number, sender: Sender): Dropped | undefined {
     let message: Uint8Array;
     try {
-      message = inflateSync(bytes.subarray(start, end), { maxOutputLength: limits.decodedBytes, chunkSize: CHUNK });
+      message = inflateSync(bytes.subarray(start, end), zlibLimit(limits.decodedBytes));
     } catch (error) {
-      const isTooLarge = error instanceof Error && 'code' in error && error.code === 'ERR_BUFFER_TOO_LARGE';
-      return isTooLarge ? 'too_large' : 'corrupt_body';
+      return isBeyondLimit(error) ? 'too_large' : 'corrupt_body';
     }
     return decode(message, 0, message.length, sender);
   }

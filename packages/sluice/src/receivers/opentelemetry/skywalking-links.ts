@@ -1,7 +1,7 @@
+import type { BoundsList } from '../bounds-list.ts';
 import { FieldScan } from '../field-scan.ts';
 import { AttributeScan, valueText } from './any-value.ts';
 import { LinkAttribute, linkNames } from './attribute-names.ts';
-import type { BoundsList } from './span-fields.ts';
 
 /*
  * A link of a span on the wire: 4 KeyValue* (and ids, which are not looked at)
@@ -10,7 +10,7 @@ import type { BoundsList } from './span-fields.ts';
 /** Parent of a span that came from SkyWalking, as its links name it: `<segment>-<span>` of the first one to another process or thread, else ''. */
 export function skywalkingParent(bytes: Uint8Array, links: BoundsList): string {
   for (let i = 0; i < links.count; i++) {
-    const parent = parentOf(bytes, links.bounds[i * 2]!, links.bounds[i * 2 + 1]!);
+    const parent = parentOf(bytes, links.start(i), links.end(i));
     if (parent !== '') return parent;
   }
   return '';

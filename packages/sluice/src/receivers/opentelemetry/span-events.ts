@@ -1,6 +1,6 @@
+import type { BoundsList } from '../bounds-list.ts';
 import { FieldScan } from '../field-scan.ts';
 import { attributeJson, AttributeScan } from './any-value.ts';
-import type { BoundsList } from './span-fields.ts';
 
 /*
  * An event of a span on the wire: 1 time ns (8 bytes) | 2 name | 3 KeyValue* | 4 number of attributes that were dropped
@@ -16,7 +16,7 @@ export function eventsJson(bytes: Uint8Array, events: BoundsList): string | unde
   if (events.count === 0) return 'null';
   const texts: string[] = [];
   for (let i = 0; i < events.count; i++) {
-    const text = eventJson(bytes, events.bounds[i * 2]!, events.bounds[i * 2 + 1]!);
+    const text = eventJson(bytes, events.start(i), events.end(i));
     if (text === undefined) return undefined;
     texts.push(text);
   }

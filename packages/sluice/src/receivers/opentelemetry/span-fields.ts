@@ -1,3 +1,4 @@
+import { BoundsList } from '../bounds-list.ts';
 import { FieldScan } from '../field-scan.ts';
 
 /*
@@ -11,23 +12,6 @@ import { FieldScan } from '../field-scan.ts';
 export interface Bounds {
   start: number;
   end: number;
-}
-
-/** Bounds of repeated messages. */
-export class BoundsList {
-  count = 0;
-  bounds = new Uint32Array(32);
-
-  add(start: number, end: number): void {
-    const at = this.count++ * 2;
-    if (at === this.bounds.length) {
-      const larger = new Uint32Array(at * 2);
-      larger.set(this.bounds);
-      this.bounds = larger;
-    }
-    this.bounds[at] = start;
-    this.bounds[at + 1] = end;
-  }
 }
 
 const expected: readonly number[] = [-1, 2, 2, -1, 2, 2, 0, 1, 1, 2, -1, 2, -1, 2, -1, 2];
@@ -125,9 +109,9 @@ export class SpanFields {
     this.endLow = 0;
     this.endHigh = 0;
     this.statusCode = 0;
-    this.attributes.count = 0;
-    this.events.count = 0;
-    this.links.count = 0;
+    this.attributes.clear();
+    this.events.clear();
+    this.links.clear();
   }
 }
 

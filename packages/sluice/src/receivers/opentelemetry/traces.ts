@@ -3,11 +3,14 @@ import type { Append, HttpReply, HttpRequest, HttpRoute, Tagger } from '../../ba
 import type { Batch } from '../../batch/batch.ts';
 import type { RowBlock } from '../../batch/row-block.ts';
 import { l7FlowLog } from '../../catalog/l7-flow-log.ts';
+import type { DataSource } from '../../catalog/types.ts';
 import { rateLimited, type Log } from '../../telemetry/log.ts';
 import type { Metrics } from '../../telemetry/metrics.ts';
+import type { AcceptWindow } from '../accept-window.ts';
 import { contentEncoding, plainBody } from '../request-body.ts';
 import { RequestRowsPool } from '../request-rows.ts';
 import type { RowIds } from '../row-ids.ts';
+import { retryAfter } from '../write-reply.ts';
 import { exportAnswer, failureAnswer, type Encoding } from './answer.ts';
 import type { TracesLimits } from './config.ts';
 import { messageOfJson } from './json-message.ts';
@@ -18,8 +21,7 @@ export interface TracesOptions {
   readonly tagger: Tagger<RowBlock>;
   readonly rowIds: RowIds;
   readonly limits: TracesLimits;
-  /** How far before and after now rows of a table may lie, in milliseconds; Infinity opens a side. */
-  readonly acceptWindow: (table: string) => { readonly behindMs: number; readonly aheadMs: number };
+  readonly accept: (source: DataSource) => AcceptWindow;
   readonly metrics: Metrics;
   readonly log: Log;
   /** Epoch milliseconds. */
@@ -29,7 +31,6 @@ export interface TracesOptions {
 const INPUT = 'opentelemetry';
 /** `/v1/traces` is OTLP's own, the other one DeepFlow's. */
 const PATHS = ['/v1/traces', '/api/v1/otel/trace'];
-const RETRY_AFTER_MS = 5_000;
 /** Team of rows that no agent sent. */
 const TEAM = 1;
 
@@ -77,14 +78,12 @@ function negotiate(
 
 class TracesReceiver {
   readonly #options: TracesOptions;
-  readonly #now: () => number;
   readonly #reader: TraceReader;
   readonly #rows: RequestRowsPool;
   readonly #limited = rateLimited(10_000);
 
   constructor(options: TracesOptions) {
     this.#options = options;
-    this.#now = options.now ?? Date.now;
     this.#reader = new TraceReader(options.rowIds, options.limits);
     this.#rows = new RequestRowsPool({ input: INPUT, ...options });
   }
@@ -124,11 +123,7 @@ class TracesReceiver {
 
   /** Synchronous: there is one reader. */
   #decode(block: RowBlock, message: Uint8Array, peer: string | undefined): ReadonlyMap<SpanFault, number> {
-    const { behindMs, aheadMs } = this.#options.acceptWindow(l7FlowLog.id);
     const { spans, rowBytes } = this.#options.limits;
-    const now = this.#now();
-    block.acceptFrom = now - behindMs;
-    block.acceptUntil = now + aheadMs;
     const reader = this.#reader;
     const outcome = reader.read(message, 0, message.length, { agent: 0, team: TEAM, block: () => block, peer });
     if (outcome === 'too_many')
@@ -171,7 +166,7 @@ class TracesReceiver {
     if (error.code === 'bad_request') return failureAnswer(encoding, 400, text);
     if (error.code === 'too_large') return failureAnswer(encoding, 413, text);
     const status = error.code === 'too_many_requests' ? 429 : 503;
-    return failureAnswer(encoding, status, text, error.retryAfterMs ?? RETRY_AFTER_MS);
+    return failureAnswer(encoding, status, text, retryAfter(error));
   }
 }
 

@@ -1,6 +1,6 @@
 import { inProcessProfile } from '../../catalog/profile.ts';
 import type { RowBlock } from '../../batch/row-block.ts';
-import { type AcceptWindow, outsideWindow } from '../accept-window.ts';
+import { outsideWindow } from '../accept-window.ts';
 import type { RowIds } from '../row-ids.ts';
 import type { RowTarget } from '../row-target.ts';
 import { secondsOf } from '../time-halves.ts';
@@ -81,7 +81,6 @@ export class PostedProfiles {
   malformed = 0;
   cut = 0;
   readonly #rowIds: RowIds;
-  readonly #window: AcceptWindow;
   readonly #limits: ProfileLimits;
   #profile!: PostedProfile;
   #source!: ProfileSource;
@@ -90,9 +89,8 @@ export class PostedProfiles {
   #rowBytes = 0;
   #seconds = 0;
 
-  constructor(options: { readonly rowIds: RowIds; readonly window: AcceptWindow; readonly limits: ProfileLimits }) {
+  constructor(options: { readonly rowIds: RowIds; readonly limits: ProfileLimits }) {
     this.#rowIds = options.rowIds;
-    this.#window = options.window;
     this.#limits = options.limits;
   }
 
@@ -202,9 +200,9 @@ export class PostedProfiles {
   /** Time of all rows: what the sender said, else `stated`, else now. */
   #setTime(stated: number): 'too_old' | 'too_new' | undefined {
     const { from, until } = this.#profile;
-    const { nowMs } = this.#source;
+    const { target, org, nowMs } = this.#source;
     this.#seconds = from || until || stated || Math.floor(nowMs / 1000);
-    return outsideWindow(this.#window, this.#seconds, nowMs);
+    return outsideWindow(target.block(inProcessProfile, org), this.#seconds);
   }
 
   /** A block whose pending row has the stack; undefined when the rows would be too large. */

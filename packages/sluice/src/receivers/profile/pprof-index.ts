@@ -1,36 +1,13 @@
+import { BoundsList } from '../bounds-list.ts';
 import { FieldScan } from '../field-scan.ts';
-
-/** Bounds of repeated messages, in the order they came: start, end, start, end ... */
-export class Spans {
-  #bounds = new Uint32Array(64);
-  count = 0;
-
-  add(start: number, end: number): void {
-    if (this.count * 2 === this.#bounds.length) {
-      const larger = new Uint32Array(this.#bounds.length * 2);
-      larger.set(this.#bounds);
-      this.#bounds = larger;
-    }
-    this.#bounds[this.count * 2] = start;
-    this.#bounds[this.count++ * 2 + 1] = end;
-  }
-
-  start(index: number): number {
-    return this.#bounds[index * 2]!;
-  }
-
-  end(index: number): number {
-    return this.#bounds[index * 2 + 1]!;
-  }
-}
 
 /** What stands where in a pprof message: samples come before the strings, functions and locations that they refer to. */
 export interface PprofIndex {
-  readonly sampleTypes: Spans;
-  readonly samples: Spans;
-  readonly locations: Spans;
-  readonly functions: Spans;
-  readonly strings: Spans;
+  readonly sampleTypes: BoundsList;
+  readonly samples: BoundsList;
+  readonly locations: BoundsList;
+  readonly functions: BoundsList;
+  readonly strings: BoundsList;
   /** Nanoseconds since 1970, as halves; 0 = the profile does not say. */
   readonly timeLow: number;
   readonly timeHigh: number;
@@ -45,13 +22,11 @@ const TIME = 9;
  * Profile (perftools.profiles): 1 sample_type | 2 sample | 4 location | 5 function | 6 string_table | 9 time_nanos
  */
 export function indexPprof(bytes: Uint8Array): PprofIndex | 'malformed' | 'too_large' {
-  const [sampleTypes, samples, locations, functions, strings] = Array.from({ length: 5 }, () => new Spans()) as [
-    Spans,
-    Spans,
-    Spans,
-    Spans,
-    Spans,
-  ];
+  const sampleTypes = new BoundsList();
+  const samples = new BoundsList();
+  const locations = new BoundsList();
+  const functions = new BoundsList();
+  const strings = new BoundsList();
   const byField = [undefined, sampleTypes, samples, undefined, locations, functions, strings];
   const scan = new FieldScan();
   let [timeLow, timeHigh, count] = [0, 0, 0];
@@ -62,11 +37,11 @@ export function indexPprof(bytes: Uint8Array): PprofIndex | 'malformed' | 'too_l
       timeLow = scan.low;
       timeHigh = scan.high;
     }
-    const spans = byField[scan.field];
-    if (spans === undefined) continue;
+    const list = byField[scan.field];
+    if (list === undefined) continue;
     if (scan.wireType !== 2) return 'malformed';
     if (++count > MOST) return 'too_large';
-    spans.add(scan.start, scan.end);
+    list.add(scan.start, scan.end);
   }
   return scan.isMalformed ? 'malformed' : { sampleTypes, samples, locations, functions, strings, timeLow, timeHigh };
 }

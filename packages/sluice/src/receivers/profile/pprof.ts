@@ -1,7 +1,6 @@
 import { FieldScan } from '../field-scan.ts';
 import { PprofFrames } from './pprof-frames.ts';
 import { indexPprof, type PprofIndex } from './pprof-index.ts';
-import { Varints } from './varints.ts';
 
 export interface SampleType {
   readonly type: string;
@@ -49,7 +48,7 @@ export class Pprof {
   readonly #frames: PprofFrames;
   readonly #scan = new FieldScan();
   readonly #label = new FieldScan();
-  readonly #varints = new Varints();
+  readonly #packed = new FieldScan();
   #locations = new Int32Array(256);
   #depth = 0;
   #values = 0;
@@ -102,10 +101,10 @@ export class Pprof {
   #readNumbers({ field, wireType, low, high, start, end }: FieldScan): boolean {
     if (wireType === 0) return this.#take(field, low, high);
     if (wireType !== 2) return false;
-    const varints = this.#varints;
-    varints.begin(this.#bytes, start, end);
-    while (varints.next()) if (!this.#take(field, varints.low, varints.high)) return false;
-    return !varints.isMalformed;
+    const packed = this.#packed;
+    packed.begin(this.#bytes, start, end);
+    while (packed.nextPacked()) if (!this.#take(field, packed.low, packed.high)) return false;
+    return !packed.isMalformed;
   }
 
   #take(field: number, low: number, high: number): boolean {

@@ -1,8 +1,7 @@
 import { constantText } from '../../batch/row-block.ts';
 import { inProcessProfile } from '../../catalog/profile.ts';
-import type { DataSource } from '../../catalog/types.ts';
 import type { Metrics } from '../../telemetry/metrics.ts';
-import { type AcceptWindow, outsideWindow } from '../accept-window.ts';
+import { outsideWindow } from '../accept-window.ts';
 import type { Dropped, RecordDecoder, Sender } from '../record-decoder.ts';
 import type { RowIds } from '../row-ids.ts';
 import type { RowTarget } from '../row-target.ts';
@@ -19,7 +18,6 @@ import { isZstd, uncompressZstd } from './uncompress.ts';
 export interface ProfileDecoderOptions {
   readonly target: RowTarget;
   readonly rowIds: RowIds;
-  readonly accept: (source: DataSource) => AcceptWindow;
   readonly limits: ProfileLimits;
   readonly metrics: Metrics;
   /** Epoch milliseconds. */
@@ -94,15 +92,13 @@ export function createProfileDecoder(options: ProfileDecoderOptions): RecordDeco
 
 class ProfileDecoder implements RecordDecoder {
   readonly #options: ProfileDecoderOptions;
-  readonly #window: AcceptWindow;
   readonly #posted: PostedProfiles;
   readonly #walker = new WireWalker(plans);
 
   constructor(options: ProfileDecoderOptions) {
-    const { rowIds, accept, limits } = options;
+    const { rowIds, limits } = options;
     this.#options = options;
-    this.#window = accept(inProcessProfile);
-    this.#posted = new PostedProfiles({ rowIds, window: this.#window, limits });
+    this.#posted = new PostedProfiles({ rowIds, limits });
   }
 
   decode(bytes: Uint8Array, start: number, end: number, sender: Sender): Dropped | undefined {
@@ -165,7 +161,8 @@ class ProfileDecoder implements RecordDecoder {
     const { timestamp } = register;
     const endUs = thousandthOf(low[timestamp]!, high[timestamp]!);
     const endSeconds = secondsOf(low[timestamp]!, high[timestamp]!);
-    const outside = outsideWindow(this.#window, endSeconds, this.#options.now());
+    const { target, metrics } = this.#options;
+    const outside = outsideWindow(target.block(inProcessProfile, sender.org), endSeconds);
     if (outside !== undefined) return outside;
     const valueUs = valueHigh * 4_294_967_296 + valueLow;
     if (low[register.eventType] !== OFF_CPU || valueUs <= PIECE_US) {
@@ -173,14 +170,13 @@ class ProfileDecoder implements RecordDecoder {
       return undefined;
     }
     const pieces = Math.min(Math.ceil(valueUs / PIECE_US), MOST_PIECES);
-    const nowMs = this.#options.now();
     for (let i = 0; i < pieces; i++) {
       const micros = endUs - i * PIECE_US;
       const part = i < pieces - 1 ? PIECE_US : valueUs - i * PIECE_US;
-      const reason = outsideWindow(this.#window, Math.floor(micros / 1e6), nowMs);
+      const reason = outsideWindow(target.block(inProcessProfile, sender.org), Math.floor(micros / 1e6));
       if (reason !== undefined) {
         // Those before it are older still.
-        this.#options.metrics.droppedRows.inc({ input: INPUT, reason }, pieces - i);
+        metrics.droppedRows.inc({ input: INPUT, reason }, pieces - i);
         break;
       }
       const valueOfPart = { valueLow: part >>> 0, valueHigh: Math.floor(part / 4_294_967_296) };

@@ -1,6 +1,6 @@
 import type { RowBlock } from '../../batch/row-block.ts';
 import { externalMetrics } from '../../catalog/external-metrics.ts';
-import { type AcceptWindow, outsideWindow } from '../accept-window.ts';
+import { outsideWindow } from '../accept-window.ts';
 import { columnIndexes } from '../column-indexes.ts';
 import { LineReader } from './line-reader.ts';
 
@@ -11,7 +11,6 @@ export interface LineFacts {
   readonly team: number;
   /** 0 = they did not come through an agent. */
   readonly agent: number;
-  readonly window: AcceptWindow;
   /** Epoch milliseconds: the time of lines without a timestamp. */
   readonly nowMs: number;
   /** Digits of timestamps that are fractions of a second: 9, 6, 3 or 0. */
@@ -73,10 +72,10 @@ export class LineRows {
   }
 
   #commit(block: RowBlock): LineDropped | undefined {
-    const { window, nowMs, agent, team } = this.#facts;
+    const { nowMs, agent, team } = this.#facts;
     const { seconds: stamped } = this.#reader;
     const seconds = Number.isNaN(stamped) ? Math.floor(nowMs / 1000) : stamped;
-    const outside = outsideWindow(window, seconds, nowMs);
+    const outside = outsideWindow(block, seconds);
     if (outside !== undefined) return outside;
     block.setNumber(columns.time, seconds);
     block.setNumber(columns.agent_id, agent);

@@ -1,7 +1,5 @@
 import { externalMetrics } from '../../catalog/external-metrics.ts';
-import type { DataSource } from '../../catalog/types.ts';
 import type { Metrics } from '../../telemetry/metrics.ts';
-import type { AcceptWindow } from '../accept-window.ts';
 import type { Dropped, RecordDecoder, Sender } from '../record-decoder.ts';
 import type { RowTarget } from '../row-target.ts';
 import { countDropped } from './counts.ts';
@@ -9,7 +7,6 @@ import { LineRows } from './line-rows.ts';
 
 export interface TelegrafRecordOptions {
   readonly target: RowTarget;
-  readonly accept: (source: DataSource) => AcceptWindow;
   readonly metrics: Metrics;
   /** Epoch milliseconds. */
   readonly now: () => number;
@@ -21,13 +18,12 @@ const NANOSECONDS = 9;
  * TELEGRAF: lines of the Influx line protocol that an agent took, as rows of ext_metrics.metrics. Lines that cannot be taken cost themselves, and are
  * counted (sluice_dropped_rows_total, input `telegraf`); the record is dropped when it has no other lines.
  */
-export function createTelegrafDecoder({ target, accept, metrics, now }: TelegrafRecordOptions): RecordDecoder {
-  const window = accept(externalMetrics);
+export function createTelegrafDecoder({ target, metrics, now }: TelegrafRecordOptions): RecordDecoder {
   const lines = new LineRows();
   return {
     decode(bytes: Uint8Array, start: number, end: number, { org, team, agent }: Sender): Dropped | undefined {
       let dropped: Dropped | undefined;
-      lines.begin(bytes, start, end, { team, agent, window, nowMs: now(), fractionDigits: NANOSECONDS });
+      lines.begin(bytes, start, end, { team, agent, nowMs: now(), fractionDigits: NANOSECONDS });
       while (!lines.isDone) dropped = lines.next(target.block(externalMetrics, org)) ?? dropped;
       countDropped(metrics, lines);
       return lines.taken > 0 ? undefined : dropped;

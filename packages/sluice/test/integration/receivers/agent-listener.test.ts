@@ -172,6 +172,34 @@ test('while the journal refuses nothing is read, and nothing is lost', TIME, asy
   assert.equal((await metrics.agentPaused.get()).values[0]?.value, 0);
 });
 
+test('all connections get on alike while the journal takes less than they send', TIME, async (t) => {
+  const { port, state } = await listen(t, { gather: { waitingBytes: 16_384, blockRows: 256 } });
+  const senders = 12;
+  for (let sender = 0; sender < senders; sender++) {
+    const socket = await client(t, port);
+    const record = `${sender}`.padEnd(1000);
+    const bytes = frame({ type: 17, records: Array.from({ length: 64 }, () => record) });
+    const more = () => {
+      while (!socket.destroyed && socket.write(bytes));
+    };
+    socket.on('drain', more);
+    more();
+  }
+  const shares = () => {
+    const rows = new Map<string, number>();
+    for (const text of state.texts) rows.set(text.trim(), (rows.get(text.trim()) ?? 0) + 1);
+    return rows;
+  };
+  // What had been read of each when the gate closed first is no matter of turns.
+  await until(() => shares().size === senders, 'rows of every sender');
+  state.texts.length = 0;
+  await until(() => state.texts.length > 60_000, 'rows');
+  const rows = [...shares().values()];
+  assert.equal(rows.length, senders, 'nobody waits for all the others');
+  const [least, most] = [Math.min(...rows), Math.max(...rows)];
+  assert.ok(most < 4 * least, `${least} to ${most} rows`);
+});
+
 test('1,000 idle connections take little memory, and stay', TIME, async (t) => {
   const { port, metrics, state } = await listen(t);
   const warm = await client(t, port);

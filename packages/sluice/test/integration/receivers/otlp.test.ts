@@ -40,7 +40,7 @@ async function start(t: TestContext, limits: Partial<TracesLimits> = {}) {
     },
     rowIds: new RowIds({ hubId: 0 }),
     limits: { ...toTracesLimits(tracesLimitsSchema.parse({})), ...limits },
-    acceptWindow: () => ({ behindMs: 3_600_000, aheadMs: 60_000 }),
+    accept: () => ({ behindMs: 3_600_000, aheadMs: 60_000 }),
     metrics,
     log: createLog({ level: 'silent' }),
     now: () => NOW,

@@ -9,6 +9,8 @@ import { type RequestRows, RequestRowsPool } from '../../../src/receivers/reques
 import { createMetrics } from '../../../src/telemetry/metrics.ts';
 import { rowsOf } from './row-values.ts';
 
+const NOW = 1_700_000_000_000;
+
 function fixture() {
   const metrics = createMetrics();
   const appends: string[][] = [];
@@ -26,7 +28,9 @@ function fixture() {
       );
     },
     tagger: (block, org) => void tagged.push(`${org} ${block.source.table} ${block.rows}`),
+    accept: () => ({ behindMs: 60_000, aheadMs: 10_000 }),
     metrics,
+    now: () => NOW,
   });
   const received = async () =>
     (await metrics.receivedRows.get()).values.map(({ labels, value }) => `${labels.input} ${labels.table} ${value}`);
@@ -36,7 +40,7 @@ function fixture() {
 function add(rows: RequestRows, service: string, org = 1, source = applicationLog): RowBlock {
   const block = rows.block(source, org);
   block.setText(block.column('app_service'), service);
-  block.commit(0);
+  block.commit(NOW);
   return block;
 }
 
@@ -57,6 +61,14 @@ test('all rows of a request are appended together', async () => {
   await rows.append();
   assert.deepEqual(appends.slice(1), [['2 log e']]);
   assert.deepEqual(await received(), ['test application_log.log 4', 'test profile.in_process 1']);
+});
+
+test('blocks take rows of the window around now', () => {
+  const { pool } = fixture();
+  const rows = pool.open();
+  const block = rows.block(applicationLog, 1);
+  assert.deepEqual([block.acceptFrom, block.acceptUntil], [NOW - 60_000, NOW + 10_000]);
+  rows.close();
 });
 
 test('blocks are used again, without what was not appended', async () => {

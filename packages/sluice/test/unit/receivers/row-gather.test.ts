@@ -47,10 +47,10 @@ function make(t: TestContext, options: Partial<RowGatherOptions> & { limits?: Pa
 function bodies({ source, columns, rows }: Batch): string[] {
   const column = columns[source.columns.findIndex(({ name }) => name === 'body')];
   if (column?.kind !== 'string') return [];
-  return Array.from({ length: rows }, (_, row) => {
-    let at = row === 0 ? 0 : column.ends[row - 1]!;
+  return Array.from({ length: rows }, (_, index) => {
+    let at = index === 0 ? 0 : column.ends[index - 1]!;
     while (column.bytes[at]! > 127) at++;
-    return Buffer.from(column.bytes.subarray(at + 1, column.ends[row])).toString();
+    return Buffer.from(column.bytes.subarray(at + 1, column.ends[index])).toString();
   });
 }
 
@@ -130,7 +130,7 @@ describe('gathering', () => {
     const { gather, appended, state } = make(t, {
       tagger: (block, org) => tagged.push(`${org}/${block.source.id}/${block.rows}`),
     });
-    state.refuse = new SluiceError('journal_full', 'cannot take it');
+    state.refuse = new SluiceError('disk_full', 'cannot take it');
     row(gather, 'a');
     row(gather, 'b', { org: 2 });
     await sleep(80);
@@ -209,6 +209,29 @@ describe('a journal that refuses', () => {
     });
   }
 
+  test('what is more than the whole journal takes arrives in parts, in order', async (t) => {
+    const texts: string[] = [];
+    const { gather, metrics } = make(t, {
+      append: async (batches) => {
+        await nextTurn();
+        const rows = batches.reduce((sum, batch) => sum + batch.rows, 0);
+        if (rows > 8) throw new SluiceError('journal_full', `cannot take ${rows} rows`);
+        texts.push(...batches.flatMap((batch) => bodies(batch)));
+      },
+      limits: { blockRows: 4, gatherMs: 10_000, retryMs: 60_000, maxRetryMs: 60_000 },
+    });
+    // All in one turn of the event loop, and so in one append.
+    for (let number = 0; number < 30; number++) row(gather, String(number));
+    await gather.settled();
+    assert.deepEqual(
+      texts,
+      Array.from({ length: 30 }, (_, number) => String(number)),
+    );
+    assert.equal(gather.waitingBytes, 0);
+    await until(() => !gather.pressure);
+    assert.deepEqual(await counts(metrics, 'receivedRows'), { 'agent,application_log.log': 30 });
+  });
+
   test('too much waiting is pressure as well', async (t) => {
     const slow = Promise.withResolvers<void>();
     const { gather } = make(t, { append: () => slow.promise, limits: { waitingBytes: MB, blockRows: 4 } });
@@ -277,7 +300,7 @@ describe('mistakes of the program', () => {
 
   test('half a row is wiped out', async (t) => {
     const { gather, texts } = make(t);
-    const block = gather.block(logs!, 1);
+    const block = gather.block(logs, 1);
     block.setText(block.column('body'), 'half');
     block.setText(block.column('app_service'), 'of it');
     gather.abandon();

@@ -273,7 +273,7 @@ describe('WireWalker', () => {
       assert.deepEqual([walker.high[0], walker.low[2], walker.end[1]! - walker.start[1]!], [2, 5, 3]);
     }
     walker.scan(record);
-    assert.deepEqual([...walker.high, ...walker.low], [0, 0, 0, 0, 0, 0]);
+    assert.deepEqual([...walker.high, ...walker.low, ...walker.end], [0, 0, 0, 0, 0, 0, 0, 0]);
   });
 
   it('writes into whichever block it is given', () => {

@@ -62,6 +62,8 @@ async function run(t: TestContext, ...args: string[]) {
   return { isSent, output, received, frames };
 }
 
+const byAgent = (left: number[][], right: number[][]) => (left[0]?.[2] ?? 0) - (right[0]?.[2] ?? 0);
+
 describe('sending', () => {
   test('as recorded, byte for byte, and says how much', async (t) => {
     const { isSent, received, output } = await run(t);
@@ -80,7 +82,7 @@ describe('sending', () => {
   test('as several agents, each on its own connection', async (t) => {
     const { frames } = await run(t, '--agents', '3', '--org', '1');
     assert.deepEqual(
-      frames.map((list) => list.map(({ org, team, agent, type }) => [org, team, agent, type])).toSorted(),
+      frames.map((list) => list.map(({ org, team, agent, type }) => [org, team, agent, type])).toSorted(byAgent),
       [1, 2, 3].map((agent) => [
         [1, 3, agent, 3],
         [1, 3, agent, 18],
@@ -93,7 +95,10 @@ describe('sending', () => {
 
   test('of several agents on fewer connections, and on more', async (t) => {
     const fewer = await run(t, '--agents', '5', '--connections', '2');
-    assert.deepEqual(fewer.frames.map((list) => list.length).toSorted(), [4, 6]);
+    assert.deepEqual(
+      fewer.frames.map((list) => list.length).toSorted((left, right) => left - right),
+      [4, 6],
+    );
     const more = await run(t, '--agents', '2', '--connections', '4');
     assert.deepEqual(more.frames.map((list) => list.map(({ agent, type }) => [agent, type]).join()).toSorted(), [
       '1,18',

@@ -3,21 +3,16 @@ import { describe, test } from 'node:test';
 import fc from 'fast-check';
 import { createAgentStatsDecoder, createServerStatsDecoder } from '../../../../src/receivers/agent/dfstats.ts';
 import type { RecordDecoder } from '../../../../src/receivers/record-decoder.ts';
-import { BlockTarget, SENDER } from '../block-target.ts';
+import { BlockTarget, OPEN, SENDER } from '../block-target.ts';
 import { missingFrames, recordedFrames } from '../recorded-frames.ts';
 import { bytes, double, message, number } from '../wire-message.ts';
 
 const COLLECTOR = 'deepflow_tenant.deepflow_collector';
 const SERVER = 'deepflow_admin.deepflow_server';
 
-function fixture(create: typeof createAgentStatsDecoder, window = { behindMs: Infinity, aheadMs: Infinity }) {
-  const target = new BlockTarget();
-  const decoder: RecordDecoder = create({
-    target,
-    accept: () => window,
-    organisations: [1, 2],
-    now: () => 2_000_000_000,
-  });
+function fixture(create: typeof createAgentStatsDecoder, window = OPEN) {
+  const target = new BlockTarget(2, window, 2_000_000_000);
+  const decoder: RecordDecoder = create({ target, organisations: [1, 2] });
   const decode = (record: Uint8Array, sender = SENDER) => {
     const frame = Buffer.concat([Buffer.alloc(3, 0xff), record, Buffer.alloc(12, 0xff)]);
     const outcome = decoder.decode(frame, 3, 3 + record.length, sender);

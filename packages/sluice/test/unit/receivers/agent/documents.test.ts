@@ -2,6 +2,8 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import fc from 'fast-check';
 import type { RowBlock } from '../../../../src/batch/row-block.ts';
+import { networkMap1s } from '../../../../src/catalog/network.ts';
+import { openWindow } from '../../../../src/receivers/accept-window.ts';
 import { createDocumentDecoder } from '../../../../src/receivers/agent/documents.ts';
 import type { RecordDecoder } from '../../../../src/receivers/record-decoder.ts';
 import { BlockTarget, SENDER } from '../block-target.ts';
@@ -9,11 +11,9 @@ import { missingFrames, recordedFrames } from '../recorded-frames.ts';
 import { codes, expectedDocument } from './documents-expected.ts';
 import { anyMessage, decodeMessage, encodeMessage, type Message } from './flow-definitions.ts';
 
-const open = { behindMs: Infinity, aheadMs: Infinity };
-
-function setUp(window = open, now = 0): { readonly target: BlockTarget; readonly decoder: RecordDecoder } {
+function setUp(): { readonly target: BlockTarget; readonly decoder: RecordDecoder } {
   const target = new BlockTarget();
-  return { target, decoder: createDocumentDecoder({ target, accept: () => window, now: () => now }) };
+  return { target, decoder: createDocumentDecoder({ target }) };
 }
 
 function decode(document: Message | Uint8Array, { target, decoder } = setUp()) {
@@ -200,10 +200,15 @@ describe('documents', () => {
     }
   });
 
-  it('keeps documents within the window, to the second', () => {
-    const window = { behindMs: 60_000, aheadMs: 10_000 };
-    const at = (timestamp: number) => decode({ ...networkMap(), timestamp }, setUp(window, 1_000_000)).dropped;
+  it('keeps documents within the window of the block, to the second', () => {
+    const parts = setUp();
+    openWindow(parts.target.block(networkMap1s, SENDER.org), { behindMs: 60_000, aheadMs: 10_000 }, 1_000_000);
+    const at = (timestamp: number) => decode({ ...networkMap(), timestamp }, parts).dropped;
     assert.deepEqual([at(939), at(940), at(1010), at(1011)], ['too_old', undefined, undefined, 'too_new']);
+    assert.deepEqual(
+      parts.target.take(networkMap1s.id).map(({ time }) => time),
+      [940, 1010],
+    );
   });
 
   it('writes what the tagger looks ends up by', () => {

@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import fc from 'fast-check';
+import { l4FlowLog } from '../../../../src/catalog/l4-flow-log.ts';
+import { openWindow } from '../../../../src/receivers/accept-window.ts';
 import { createL4FlowDecoder } from '../../../../src/receivers/agent/l4-flow.ts';
 import { RowIds } from '../../../../src/receivers/row-ids.ts';
 import { BlockTarget, SENDER } from '../block-target.ts';
@@ -10,19 +12,10 @@ import { bytes as field, message, number, varint } from '../wire-message.ts';
 import { anyMessage, decodeMessage, encodeMessage, type Message } from './flow-definitions.ts';
 import { expectedL4Row } from './l4-flow-expected.ts';
 
-const TABLE = 'flow_log.l4_flow_log';
-const open = { behindMs: Infinity, aheadMs: Infinity };
-
-function setUp(window = open, now = 0) {
+const TABLE = l4FlowLog.id;
+function setUp() {
   const target = new BlockTarget();
-  const ids = new RowIds({ hubId: 5 });
-  const decoder = createL4FlowDecoder({
-    target,
-    accept: () => window,
-    now: () => now,
-    nextId: (...row) => ids.next(...row),
-  });
-  return { target, decoder };
+  return { target, decoder: createL4FlowDecoder({ target, rowIds: new RowIds({ hubId: 5 }) }) };
 }
 
 function decode(record: Message | Uint8Array, { target, decoder } = setUp()) {
@@ -179,13 +172,19 @@ describe('reports of flows', () => {
     assert.equal(decode(report({ ...key(3), eth_type: 0x0800 })).dropped, undefined);
   });
 
-  it('keeps reports within the window, to the second of their end', () => {
-    const window = { behindMs: 60_000, aheadMs: 10_000 };
-    const at = (seconds: number) =>
-      decode(report({ end_time: `${seconds}999999999` }), setUp(window, 1_000_000)).dropped;
-    assert.deepEqual([at(939), at(940), at(1010), at(1011)], ['too_old', undefined, undefined, 'too_new']);
-    assert.equal(decode(report({ end_time: '4294967295999999999' })).dropped, undefined);
-    assert.equal(decode(report({ end_time: '4294967296000000000' })).dropped, 'too_new');
+  it('keeps reports within the window of the block, to the second of their end', () => {
+    const inside = (behindMs: number, aheadMs: number) => {
+      const parts = setUp();
+      openWindow(parts.target.block(l4FlowLog, SENDER.org), { behindMs, aheadMs }, 1_000_000);
+      return (seconds: number) => decode(report({ end_time: `${seconds}999999999` }), parts).dropped;
+    };
+    const seconds = [939, 940, 1010, 1011];
+    assert.deepEqual(seconds.map(inside(60_000, 10_000)), ['too_old', undefined, undefined, 'too_new']);
+    assert.deepEqual([0, 4_294_967_295, 4_294_967_296].map(inside(Infinity, Infinity)), [
+      undefined,
+      undefined,
+      'too_new',
+    ]);
   });
 
   it('writes what the tagger looks ends up by', () => {

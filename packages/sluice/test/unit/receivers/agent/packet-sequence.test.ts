@@ -2,11 +2,11 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import { createPacketSequenceDecoder } from '../../../../src/receivers/agent/packet-sequence.ts';
-import { BlockTarget, SENDER } from '../block-target.ts';
+import { BlockTarget, OPEN, SENDER } from '../block-target.ts';
 
-function fixture(window = { behindMs: Infinity, aheadMs: Infinity }) {
-  const target = new BlockTarget();
-  const decoder = createPacketSequenceDecoder({ target, accept: () => window, now: () => 1_700_000_000_000 });
+function fixture(window = OPEN) {
+  const target = new BlockTarget(2, window, 1_700_000_000_000);
+  const decoder = createPacketSequenceDecoder({ target });
   const decode = (record: Uint8Array) => {
     const frame = Buffer.concat([Buffer.alloc(5, 0xff), record, Buffer.alloc(9, 0xff)]);
     const outcome = decoder.decode(frame, 5, 5 + record.length, SENDER);

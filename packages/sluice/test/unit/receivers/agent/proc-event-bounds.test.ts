@@ -81,7 +81,7 @@ function access(name: string): FileAccess {
 test('too many runs of accesses, or too long texts, are written out', () => {
   const target = new BlockTarget();
   const aggregates = (runs: number, textBytes: number) =>
-    new FileAggregates({ target, ids: new RowIds({ hubId: 0 }), limits: { runs, textBytes } });
+    new FileAggregates({ target, rowIds: new RowIds({ hubId: 0 }), limits: { runs, textBytes } });
   const byCount = aggregates(2, 10_000);
   for (const name of ['a', 'b', 'b']) byCount.add(access(name));
   assert.equal(byCount.pending, 2);
@@ -104,7 +104,7 @@ test('too many runs of accesses, or too long texts, are written out', () => {
 
 test('texts that would read the same in a row are kept apart', () => {
   const target = new BlockTarget();
-  const aggregates = new FileAggregates({ target, ids: new RowIds({ hubId: 0 }) });
+  const aggregates = new FileAggregates({ target, rowIds: new RowIds({ hubId: 0 }) });
   const texts = (...bounds: number[]) => Uint32Array.from(bounds);
   aggregates.add({ ...access('ab,c'), texts: texts(0, 2, 2, 4, 0, 0, 0, 0, 0, 0) });
   aggregates.add({ ...access('ab,c'), texts: texts(0, 3, 3, 4, 0, 0, 0, 0, 0, 0) });
@@ -113,7 +113,7 @@ test('texts that would read the same in a row are kept apart', () => {
 
 test('a sum of bytes stays within its column', () => {
   const target = new BlockTarget();
-  const aggregates = new FileAggregates({ target, ids: new RowIds({ hubId: 0 }) });
+  const aggregates = new FileAggregates({ target, rowIds: new RowIds({ hubId: 0 }) });
   for (let i = 0; i < 3; i++) aggregates.add({ ...access('a'), size: 0x8000_0000, duration: 2n ** 64n - 1n });
   aggregates.flush();
   const [row] = target.take('event.file_agg_event');

@@ -2,10 +2,8 @@ import assert from 'node:assert/strict';
 import { createProcEventDecoder, type ProcEventDecoder } from '../../../../src/receivers/agent/proc-event.ts';
 import type { Sender } from '../../../../src/receivers/record-decoder.ts';
 import { RowIds } from '../../../../src/receivers/row-ids.ts';
-import { BlockTarget, SENDER } from '../block-target.ts';
+import { BlockTarget, OPEN, SENDER } from '../block-target.ts';
 import type { Row, RowValue } from '../row-values.ts';
-
-export const OPEN = { behindMs: Infinity, aheadMs: Infinity };
 
 export interface Fixture {
   readonly target: BlockTarget;
@@ -15,13 +13,12 @@ export interface Fixture {
 }
 
 export function fixture(window = OPEN, saved = 0): Fixture {
-  const target = new BlockTarget();
   const clock = { now: 1_700_000_000_000 };
+  const target = new BlockTarget(2, window, clock.now);
   const tables = ['file_event', 'file_agg_event', 'file_mgmt_event', 'proc_perm_event', 'proc_ops_event'];
   const decoder = createProcEventDecoder({
     target,
-    ids: new RowIds({ hubId: 5, saved: new Map(tables.map((table) => [`event.${table}`, saved])) }),
-    accept: () => window,
+    rowIds: new RowIds({ hubId: 5, saved: new Map(tables.map((table) => [`event.${table}`, saved])) }),
     now: () => clock.now,
   });
   return {

@@ -4,7 +4,7 @@ import fc from 'fast-check';
 import { applicationLog } from '../../../../src/catalog/application-log.ts';
 import { createAgentLogDecoder } from '../../../../src/receivers/log/agent-log.ts';
 import { RowIds } from '../../../../src/receivers/row-ids.ts';
-import { BlockTarget, SENDER } from '../block-target.ts';
+import { BlockTarget, OPEN, SENDER } from '../block-target.ts';
 import { emptyRow, rowId } from '../empty-row.ts';
 import { missingFrames, recordedFrames } from '../recorded-frames.ts';
 import type { Row } from '../row-values.ts';
@@ -12,14 +12,9 @@ import type { Row } from '../row-values.ts';
 const TABLE = applicationLog.id;
 const HUB = 9;
 
-function fixture(window = { behindMs: Infinity, aheadMs: Infinity }) {
-  const target = new BlockTarget();
-  const decoder = createAgentLogDecoder({
-    target,
-    rowIds: new RowIds({ hubId: HUB }),
-    accept: () => window,
-    now: () => 1_795_224_462_000,
-  });
+function fixture(window = OPEN) {
+  const target = new BlockTarget(2, window, 1_795_224_462_000);
+  const decoder = createAgentLogDecoder({ target, rowIds: new RowIds({ hubId: HUB }) });
   const decode = (text: string | Uint8Array, sender = SENDER) => {
     const frame = Buffer.concat([Buffer.from('a '), Buffer.from(text), Buffer.from(' b c d e f g\n')]);
     const dropped = decoder.decode(frame, 2, frame.length - 13, sender);

@@ -5,7 +5,7 @@ import { applicationLog } from '../../../../src/catalog/application-log.ts';
 import { createApplicationLogDecoder } from '../../../../src/receivers/log/application-log.ts';
 import { RowIds } from '../../../../src/receivers/row-ids.ts';
 import { createMetrics } from '../../../../src/telemetry/metrics.ts';
-import { BlockTarget, SENDER } from '../block-target.ts';
+import { BlockTarget, OPEN, SENDER } from '../block-target.ts';
 import { emptyRow, rowId } from '../empty-row.ts';
 import { missingFrames, recordedFrames } from '../recorded-frames.ts';
 import type { Row } from '../row-values.ts';
@@ -17,17 +17,15 @@ const MICROS = 1_795_224_843_123_456;
 const SECONDS = 1_795_224_843;
 const HUB = 5;
 
-function fixture(window = { behindMs: Infinity, aheadMs: Infinity }, entryBytes = 1 << 20) {
-  const target = new BlockTarget();
+function fixture(window = OPEN, entryBytes = 1 << 20) {
+  const target = new BlockTarget(2, window, NOW);
   const metrics = createMetrics();
   const decoder = createApplicationLogDecoder({
     target,
     rowIds: new RowIds({ hubId: HUB }),
-    accept: () => window,
     organisations: [1, 2, 7],
     limits: { bodyBytes: 0, decodedBytes: 0, entryBytes },
     metrics,
-    now: () => NOW,
   });
   const decode = (text: string | Uint8Array, sender = SENDER) => {
     const frame = Buffer.concat([Buffer.from('[{'), Buffer.from(text), Buffer.from('}]')]);

@@ -5,7 +5,7 @@ import fc from 'fast-check';
 import { inProcessProfile } from '../../../../src/catalog/profile.ts';
 import { type PostedProfile, PostedProfiles } from '../../../../src/receivers/profile/posted-profile.ts';
 import { RowIds } from '../../../../src/receivers/row-ids.ts';
-import { BlockTarget } from '../block-target.ts';
+import { BlockTarget, OPEN } from '../block-target.ts';
 import { emptyRow, rowId } from '../empty-row.ts';
 import type { Row } from '../row-values.ts';
 import { encode, pprofMessage, type SampleSpec } from './pprof-message.ts';
@@ -14,9 +14,9 @@ const TABLE = inProcessProfile.id;
 const FROM = 1_795_224_435;
 const LIMITS = { bodyBytes: 1 << 20, decodedBytes: 1 << 20, rowBytes: 4 << 20, samples: 10_000 };
 
-function fixture(limits: Partial<typeof LIMITS> = {}, window = { behindMs: Infinity, aheadMs: Infinity }) {
-  const target = new BlockTarget();
-  const profiles = new PostedProfiles({ rowIds: new RowIds({ hubId: 3 }), window, limits: { ...LIMITS, ...limits } });
+function fixture(limits: Partial<typeof LIMITS> = {}, window = OPEN) {
+  const target = new BlockTarget(2, window, 1_795_224_500_999);
+  const profiles = new PostedProfiles({ rowIds: new RowIds({ hubId: 3 }), limits: { ...LIMITS, ...limits } });
   const write = (data: Uint8Array | string, changes: Partial<PostedProfile> = {}) =>
     profiles.write(
       {

@@ -6,7 +6,7 @@ import { inProcessProfile } from '../../../../src/catalog/profile.ts';
 import { createProfileDecoder } from '../../../../src/receivers/profile/record.ts';
 import { RowIds } from '../../../../src/receivers/row-ids.ts';
 import { createMetrics } from '../../../../src/telemetry/metrics.ts';
-import { BlockTarget, SENDER } from '../block-target.ts';
+import { BlockTarget, OPEN, SENDER } from '../block-target.ts';
 import { emptyRow, rowId } from '../empty-row.ts';
 import { missingFrames, recordedFrames } from '../recorded-frames.ts';
 import type { Row } from '../row-values.ts';
@@ -18,13 +18,12 @@ const NANOS = 1_795_227_753_770_526_920n;
 const SECONDS = 1_795_227_753;
 const NOW = 1_795_227_800_000;
 
-function fixture(window = { behindMs: Infinity, aheadMs: Infinity }) {
-  const target = new BlockTarget();
+function fixture(window = OPEN) {
+  const target = new BlockTarget(2, window, NOW);
   const metrics = createMetrics();
   const decoder = createProfileDecoder({
     target,
     rowIds: new RowIds({ hubId: 3 }),
-    accept: () => window,
     limits: { bodyBytes: 0, decodedBytes: 1 << 20, rowBytes: 1 << 20, samples: 10_000 },
     metrics,
     now: () => NOW,

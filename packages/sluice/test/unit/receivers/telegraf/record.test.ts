@@ -3,17 +3,17 @@ import { describe, test } from 'node:test';
 import fc from 'fast-check';
 import { createTelegrafDecoder } from '../../../../src/receivers/telegraf/record.ts';
 import { createMetrics } from '../../../../src/telemetry/metrics.ts';
-import { BlockTarget, SENDER } from '../block-target.ts';
+import { BlockTarget, OPEN, SENDER } from '../block-target.ts';
 import { recordedFrames } from '../recorded-frames.ts';
 import type { Row } from '../row-values.ts';
 
 const TABLE = 'ext_metrics.metrics';
 const NOW = 1_700_000_000_123;
 
-function fixture(window = { behindMs: Infinity, aheadMs: Infinity }) {
-  const target = new BlockTarget();
+function fixture(window = OPEN) {
+  const target = new BlockTarget(2, window, NOW);
   const metrics = createMetrics();
-  const decoder = createTelegrafDecoder({ target, accept: () => window, metrics, now: () => NOW });
+  const decoder = createTelegrafDecoder({ target, metrics, now: () => NOW });
   const decode = (text: string | Uint8Array) => {
     const frame = Buffer.concat([Buffer.from('x y='), Buffer.from(text), Buffer.from('9 8\nz')]);
     const outcome = decoder.decode(frame, 4, frame.length - 5, SENDER);

@@ -1,5 +1,5 @@
-import { constantText, type ConstantText } from '../../batch/row-block.ts';
-import { observationPointNames } from '../../catalog/observation-points.ts';
+import { constantText, type ConstantText } from '../batch/row-block.ts';
+import { observationPointNames } from '../catalog/observation-points.ts';
 
 /** Numbers are 8 bits wide; most of them mean nothing. */
 const byNumber: readonly ConstantText[] = Array.from({ length: 256 }, (_, number) =>
