@@ -11,12 +11,13 @@ import { createL4FlowDecoder } from './receivers/agent/l4-flow.ts';
 import { L7FlowDecoder } from './receivers/agent/l7-flow.ts';
 import { createPacketSequenceDecoder } from './receivers/agent/packet-sequence.ts';
 import { createProcEventDecoder } from './receivers/agent/proc-event.ts';
+import type { Provinces } from './receivers/agent/provinces.ts';
 import { createPrometheusRecordDecoder } from './receivers/agent/prometheus-record.ts';
 import { createAgentLogDecoder } from './receivers/log/agent-log.ts';
 import { createApplicationLogDecoder } from './receivers/log/application-log.ts';
 import { toLogLimits } from './receivers/log/config.ts';
 import { createLogWrite } from './receivers/log/write.ts';
-import { MessageType } from './receivers/message-type.ts';
+import { MessageType } from './base/message-type.ts';
 import { toTracesLimits } from './receivers/opentelemetry/config.ts';
 import { createTraceDecoders } from './receivers/opentelemetry/records.ts';
 import { createTraces } from './receivers/opentelemetry/traces.ts';
@@ -46,6 +47,8 @@ export interface InputsOptions {
   readonly accept: (source: DataSource) => AcceptWindow;
   readonly organisations: readonly number[];
   readonly remoteWrite: RemoteWrite;
+  /** Names of address ranges, if there is a table of them. */
+  readonly provinces: Provinces | undefined;
   readonly limits: SluiceConfig['limits'];
   readonly metrics: Metrics;
   readonly log: Log;
@@ -73,7 +76,7 @@ export function startInputs(options: InputsOptions): Inputs {
   });
   const traces = createTraceDecoders({
     ...spans,
-    onRejected: (reason, spans) => metrics.droppedRows.inc({ input: AGENT_INPUT, reason }, spans),
+    onRejected: (reason, count) => metrics.droppedRows.inc({ input: AGENT_INPUT, reason }, count),
   });
   const agentLogs = createAgentLogDecoder(common);
   procEvents.start();

@@ -1,15 +1,15 @@
 /** The rooms of the hub, built in order and wired to each other. Start order and, mirrored, stop order stand on this one screen. */
+import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { WRITE_REQUEST } from 'promwrite/wire';
 import { guardListener } from './access/guard-listener.ts';
 import { bug, errorText, SluiceError } from './base/errors.ts';
-import type { HostPort } from './base/config-schema.ts';
+import { formatHostPort, type HostPort } from './base/config-schema.ts';
 import { LinearMemory } from './base/linear-memory.ts';
 import type { ActiveSeries, Readiness } from './base/ports.ts';
 import { VERSION } from './base/version.ts';
 import { findDataSource } from './catalog/catalog.ts';
 import type { DataSource } from './catalog/types.ts';
-import { formatHostPort } from './config/listen.ts';
 import type { SluiceConfig } from './config/schema.ts';
 import { openControl } from './control/control.ts';
 import { toHttpLimits } from './http/config.ts';
@@ -25,6 +25,7 @@ import { createRemoteRead } from './query/remote-read/remote-read.ts';
 import type { AcceptWindow } from './receivers/accept-window.ts';
 import { toAgentLimits } from './receivers/agent/config.ts';
 import { listenForAgents } from './receivers/agent/listen.ts';
+import { parseProvinces, type Provinces } from './receivers/agent/provinces.ts';
 import { toRemoteWriteLimits } from './receivers/prometheus/config.ts';
 import { createRemoteWrite } from './receivers/prometheus/write.ts';
 import { RowGather } from './receivers/row-gather.ts';
@@ -182,6 +183,7 @@ export async function startHub(config: SluiceConfig, log: Log): Promise<Hub> {
       accept,
       organisations,
       remoteWrite,
+      provinces: await readProvinces(config.agents.provinces),
       limits,
       metrics,
       log,
@@ -274,6 +276,14 @@ export async function startHub(config: SluiceConfig, log: Log): Promise<Hub> {
     await stopAll();
     throw error;
   }
+}
+
+async function readProvinces(path: string | undefined): Promise<Provinces | undefined> {
+  if (path === undefined) return undefined;
+  const text = await readFile(path, 'utf8').catch((error: unknown) => {
+    throw new SluiceError('config_invalid', `cannot read agents.provinces: ${errorText(error)}`);
+  });
+  return parseProvinces(text, path);
 }
 
 function instanceOf(http: HttpServer): string {

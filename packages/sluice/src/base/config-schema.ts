@@ -29,6 +29,11 @@ export interface HostPort {
   readonly port: number;
 }
 
+/** `127.0.0.1:80`, `[::1]:80`. */
+export function formatHostPort({ host, port }: HostPort): string {
+  return host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`;
+}
+
 /** `host:port`, `[::1]:port`, or `:port` for every address of the machine; output: HostPort. */
 export const hostPort = z
   .string({ error: (issue) => `expected an address such as 127.0.0.1:20416; got ${shown(issue.input)}` })

@@ -9,7 +9,12 @@ import type { SampleStage } from './sample-stage.ts';
  * The order of the list is the order on disk. The Batches' memory must stay untouched until the promise settles.
  * Rejects with SluiceError `journal_full`, `disk_full`, `journal_failed` or `stopping`; then nothing of the input counts as taken.
  */
-export type Append<B> = (batches: readonly B[]) => Promise<void>;
+export type Append<B> = (batches: readonly B[], options?: AppendOptions) => Promise<void>;
+
+export interface AppendOptions {
+  /** Beyond `journal.max-bytes`, while the disk has room: what senders will not send again, when the hub stops. */
+  readonly beyondLimit?: boolean;
+}
 
 /**
  * Fills the universal-tag columns of all rows of a block of one organisation, from what the decoder wrote into it and its key columns (design 2.4).

@@ -1,6 +1,7 @@
+import { formatHostPort } from '../base/config-schema.ts';
 import { organisationProblem } from '../control/config.ts';
 import { exposureProblem } from '../http/config.ts';
-import { allowProblem, formatHostPort } from './listen.ts';
+import { allowProblem } from './listen.ts';
 import type { SluiceConfig } from './schema.ts';
 import type { Place, Problem } from './source.ts';
 

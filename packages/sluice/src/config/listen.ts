@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { allowSchema, isLoopback, tlsSchema, type Network, type TlsOptions } from '../access/config.ts';
-import { hostPort, type HostPort } from '../base/config-schema.ts';
+import { formatHostPort, hostPort, type HostPort } from '../base/config-schema.ts';
 
 /** Listeners whose protocol has no credentials: only networks can be told apart. */
 export interface AgentListenOptions {
@@ -62,8 +62,4 @@ export function allowProblem(name: string, listen: AgentListenOptions): string |
     `cannot open ${name} on ${formatHostPort(open)} to other machines without \`allow\`: its protocol has no credentials; ` +
     'write {address: ..., allow: [the networks of the agents]}, or listen on 127.0.0.1'
   );
-}
-
-export function formatHostPort({ host, port }: HostPort): string {
-  return host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`;
 }

@@ -2,7 +2,7 @@ import { isIP } from 'node:net';
 import { parseDocument } from 'yaml';
 import { z } from 'zod';
 import { allowSchema, type Network } from '../access/config.ts';
-import { bytesSchema, shown } from '../base/config-schema.ts';
+import { bytesSchema, filePath, shown } from '../base/config-schema.ts';
 
 /** Configuration of what agents are told: `agents`. */
 
@@ -38,6 +38,8 @@ export interface AgentsOptions {
   readonly advertise: string | undefined;
   readonly maxMessageBytes: number;
   readonly maxConnections: number;
+  /** Table of address ranges for the provinces of flows. */
+  readonly provinces: string | undefined;
   /** In the order of the file; the last one is the default group. */
   readonly groups: readonly AgentGroup[];
 }
@@ -177,6 +179,10 @@ export const agentsSchema = z
       .max(1_000_000)
       .prefault(8192)
       .meta({ description: 'Open connections of agents; beyond it new ones are refused' }),
+    provinces: filePath.optional().meta({
+      description:
+        'File with IPv4 ranges and the names of their provinces, `192.0.2.0/24,NAME` or `FIRST-LAST,NAME` a line, for province_0 and province_1 of l4_flow_log; without it they stay empty',
+    }),
     groups: z
       .array(groupSchema)
       .prefault([])
@@ -198,6 +204,7 @@ export const agentsSchema = z
       advertise: agents.advertise,
       maxMessageBytes: agents['max-message'],
       maxConnections: agents['max-connections'],
+      provinces: agents.provinces,
       groups: [...agents.groups.filter(({ match }) => match !== undefined), defaults[0] ?? DEFAULT_GROUP],
     };
   });

@@ -1,6 +1,8 @@
-import { createServer, type AddressInfo, type Server, type Socket } from 'node:net';
+import { createServer, type Server, type Socket } from 'node:net';
 import { createServer as createTlsServer, type Server as TlsServer } from 'node:tls';
-import { SluiceError, bug, errorText } from '../base/errors.ts';
+import type { HostPort } from '../base/config-schema.ts';
+import { errorText } from '../base/errors.ts';
+import { listenOn } from '../base/listen-on.ts';
 import type { Log } from '../telemetry/log.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
 import type { ConnectionEnds } from './agents.ts';
@@ -20,7 +22,7 @@ interface TlsMaterial {
 }
 
 export interface ControlListenerOptions {
-  readonly addresses: readonly { readonly host: string; readonly port: number }[];
+  readonly addresses: readonly HostPort[];
   readonly tls: TlsSource | undefined;
   /** Which peer addresses may connect; undefined = all. */
   readonly allows: ((address: string | undefined) => boolean) | undefined;
@@ -38,6 +40,8 @@ const HANDSHAKE_MS = 10_000;
  * read, connections are bounded, and certificates can be exchanged.
  */
 export class ControlListener {
+  /** Where it really listens. */
+  readonly addresses: HostPort[] = [];
   readonly #options: ControlListenerOptions;
   readonly #servers: Server[] = [];
   readonly #sockets = new Set<Socket>();
@@ -58,14 +62,6 @@ export class ControlListener {
       throw error;
     }
     return listener;
-  }
-
-  /** Where it really listens. */
-  get addresses(): readonly { readonly host: string; readonly port: number }[] {
-    return this.#servers.map((server) => {
-      const bound = server.address();
-      return isAddressInfo(bound) ? { host: bound.address, port: bound.port } : bug('a TCP server without an address');
-    });
   }
 
   /** Both ends of the connection whose far one is `peer` (`address:port`). */
@@ -92,7 +88,7 @@ export class ControlListener {
     await Promise.all(closed);
   }
 
-  async #listen({ host, port }: { readonly host: string; readonly port: number }): Promise<void> {
+  async #listen(address: HostPort): Promise<void> {
     const { tls, inject, log } = this.#options;
     let server: Server | TlsServer;
     if (tls === undefined) {
@@ -122,17 +118,7 @@ export class ControlListener {
       });
       server = secure;
     }
-    await listenOn(server, host, port)
-      .catch((cause: unknown) => {
-        // `:port` means every address; on a machine without IPv6 those are the IPv4 ones.
-        if (host === '::' && ['EAFNOSUPPORT', 'EADDRNOTAVAIL'].includes(codeOf(cause))) {
-          return listenOn(server, '0.0.0.0', port);
-        }
-        throw cause;
-      })
-      .catch((cause: unknown) => {
-        throw listenFailed(host, port, cause);
-      });
+    this.addresses.push(await listenOn(server, address, 'control'));
     server.on('error', (error) => log.warn({ error: errorText(error) }, 'the control listener failed'));
     this.#servers.push(server);
   }
@@ -172,38 +158,4 @@ export class ControlListener {
 
 function secureContext({ cert, key, ca, minVersion }: TlsMaterial) {
   return { cert, key, minVersion, ...(ca === undefined ? {} : { ca }) };
-}
-
-function listenOn(server: Server, host: string, port: number): Promise<void> {
-  const { promise, resolve, reject } = Promise.withResolvers<void>();
-  server.once('error', reject);
-  server.listen({ host, port, backlog: 1024 }, () => {
-    server.removeListener('error', reject);
-    resolve();
-  });
-  return promise;
-}
-
-const ADVICE: ReadonlyMap<string, string> = new Map([
-  ['EADDRINUSE', 'another program listens there; stop it, or choose another port (0 = any free one)'],
-  ['EACCES', 'this user may not use the port; choose one above 1023'],
-  ['EADDRNOTAVAIL', 'this machine has no such address; choose one of its own'],
-  ['ENOTFOUND', 'the name has no address; write an IP address'],
-]);
-
-function listenFailed(host: string, port: number, cause: unknown): SluiceError {
-  const shown = host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`;
-  return new SluiceError(
-    'listen_failed',
-    `cannot listen on ${shown} (listen.control): ${ADVICE.get(codeOf(cause)) ?? errorText(cause)}`,
-    { cause },
-  );
-}
-
-function isAddressInfo(address: AddressInfo | string | null): address is AddressInfo {
-  return address !== null && typeof address !== 'string';
-}
-
-function codeOf(cause: unknown): string {
-  return cause instanceof Error && 'code' in cause ? String(cause.code) : '';
 }

@@ -2,8 +2,10 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import { createServer as createTlsServer, type Server as TlsServer } from 'node:https';
 import type { Socket } from 'node:net';
 import type { TLSSocket } from 'node:tls';
+import { formatHostPort } from '../base/config-schema.ts';
+import { errorText } from '../base/errors.ts';
+import { listenOn } from '../base/listen-on.ts';
 import type { Admit } from '../base/ports.ts';
-import { SluiceError, bug, errorText } from '../base/errors.ts';
 import type { Log } from '../telemetry/log.ts';
 import { certificateSubject, type TlsFiles, type TlsMaterial } from '../access/tls-files.ts';
 import type { HttpLimits } from './config.ts';
@@ -195,53 +197,8 @@ function clientErrorKind(code: string | undefined): [reason: RefusedReason | und
   return ['malformed', '400 Bad Request'];
 }
 
-async function listen(server: Server, options: OpenListenerOptions): Promise<ListenAddress> {
-  const { listener, host, port } = options;
-  try {
-    await listenOn(server, host, port);
-  } catch (cause) {
-    const code = errorCode(cause);
-    const noIpv6 = host === '::' && (code === 'EAFNOSUPPORT' || code === 'EADDRNOTAVAIL');
-    if (!noIpv6) throw listenFailed(listener.name, host, port, cause);
-    await listenOn(server, '0.0.0.0', port).catch((second: unknown) => {
-      throw listenFailed(listener.name, '0.0.0.0', port, second);
-    });
-  }
-  const bound = server.address();
-  if (bound === null || typeof bound === 'string') return bug('a TCP server without an address');
+async function listen(server: Server, { listener, host, port }: OpenListenerOptions): Promise<ListenAddress> {
+  const bound = await listenOn(server, { host, port }, listener.name);
   const scheme = listener.tls === undefined ? 'http' : 'https';
-  const url = `${scheme}://${hostPortText(bound.address, bound.port)}`;
-  return { listener: listener.name, host: bound.address, port: bound.port, url };
-}
-
-function listenOn(server: Server, host: string, port: number): Promise<void> {
-  const { promise, resolve, reject } = Promise.withResolvers<void>();
-  server.once('error', reject);
-  server.listen({ host, port, backlog: 1024 }, () => {
-    server.removeListener('error', reject);
-    resolve();
-  });
-  return promise;
-}
-
-const ADVICE: ReadonlyMap<string, string> = new Map([
-  ['EADDRINUSE', 'another program listens there; stop it, or choose another port (0 = any free one)'],
-  ['EACCES', 'this user may not use the port; choose one above 1023'],
-  ['EADDRNOTAVAIL', 'this machine has no such address; choose one of its own'],
-  ['ENOTFOUND', 'the name has no address; write an IP address'],
-]);
-
-function listenFailed(name: string, host: string, port: number, cause: unknown): SluiceError {
-  const advice = ADVICE.get(errorCode(cause)) ?? errorText(cause);
-  return new SluiceError('listen_failed', `cannot listen on ${hostPortText(host, port)} (listen.${name}): ${advice}`, {
-    cause,
-  });
-}
-
-function errorCode(error: unknown): string {
-  return error instanceof Error && 'code' in error ? String(error.code) : '';
-}
-
-function hostPortText(host: string, port: number): string {
-  return host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`;
+  return { listener: listener.name, ...bound, url: `${scheme}://${formatHostPort(bound)}` };
 }

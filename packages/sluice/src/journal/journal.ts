@@ -1,4 +1,5 @@
 import * as fs from 'node:fs';
+import type { AppendOptions } from '../base/ports.ts';
 import type { Batch } from '../batch/batch.ts';
 import type { Log } from '../telemetry/log.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
@@ -235,7 +236,8 @@ class OpenedJournal implements Journal {
     });
   }
 
-  readonly append = (batches: readonly Batch[]): Promise<void> => this.#queue.append(batches);
+  readonly append = (batches: readonly Batch[], options?: AppendOptions): Promise<void> =>
+    this.#queue.append(batches, options);
 
   refusal(bytes: number): Error | undefined {
     return this.#queue.refusal(bytes);

@@ -1,4 +1,5 @@
 import { SluiceError, errorText } from '../base/errors.ts';
+import type { AppendOptions } from '../base/ports.ts';
 import { batchBytes, type Batch } from '../batch/batch.ts';
 import { rateLimited, type Log } from '../telemetry/log.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
@@ -58,16 +59,17 @@ export class WriteQueue {
     this.#complain = rateLimited(10_000, () => options.clock.monotonicMs());
   }
 
-  refusal(bytes: number): SluiceError | undefined {
+  refusal(bytes: number, { beyondLimit = false }: AppendOptions = {}): SluiceError | undefined {
     if (this.#stopping) {
       return new SluiceError('stopping', 'cannot take input: the hub is stopping; try again when it runs', {
         retryAfterMs: 5000,
       });
     }
-    return this.#options.limits.refusal(bytes + this.#bytes, this.#options.backlogBytes());
+    const backlog = beyondLimit ? -Infinity : this.#options.backlogBytes();
+    return this.#options.limits.refusal(bytes + this.#bytes, backlog);
   }
 
-  append(batches: readonly Batch[]): Promise<void> {
+  append(batches: readonly Batch[], options?: AppendOptions): Promise<void> {
     let bytes = 0;
     let rows = 0;
     for (const batch of batches) {
@@ -79,7 +81,7 @@ export class WriteQueue {
       rows += batch.rows;
       bytes += batchBytes(batch);
     }
-    const refusal = this.refusal(bytes);
+    const refusal = this.refusal(bytes, options);
     if (refusal !== undefined) {
       this.#appends.refused.inc();
       return Promise.reject(refusal);

@@ -88,8 +88,12 @@ export class RowGather implements RowTarget {
   /** Blocks that became due, and those that are done with. */
   #retired = 0;
   #released = 0;
+  #lostRows = 0;
   #settling: (() => void)[] = [];
   readonly #ended = new AbortController();
+  /** Ends the pause between two attempts when the stop begins. */
+  readonly #hurry = new AbortController();
+  #stopping = false;
 
   constructor(options: RowGatherOptions) {
     this.#options = options;
@@ -148,6 +152,8 @@ export class RowGather implements RowTarget {
   /** Appends what is there, within `deadlineMs`; what the journal has not taken by then is dropped and counted. */
   async stop(deadlineMs: number): Promise<void> {
     clearInterval(this.#trim);
+    this.#stopping = true;
+    this.#hurry.abort();
     const late = setTimeout(() => this.#ended.abort(), deadlineMs);
     this.#retireAll();
     this.#pump();
@@ -156,6 +162,11 @@ export class RowGather implements RowTarget {
     this.#ended.abort();
     clearTimeout(this.#timer);
     this.#timer = undefined;
+    if (this.#lostRows === 0) return;
+    this.#options.log.error(
+      { input: this.#options.input, rows: this.#lostRows },
+      'the journal took no more until the hub had stopped; these rows are lost',
+    );
   }
 
   #exchange(source: DataSource, org: number): RowBlock {
@@ -238,7 +249,12 @@ export class RowGather implements RowTarget {
     let pauseMs = this.#limits.retryMs;
     for (;;) {
       try {
-        await this.#options.append(due.map((one) => this.#batchOf(one)));
+        // Agents do not send again: at the end the journal's limit counts less than their rows.
+        const options = { beyondLimit: this.#stopping };
+        await this.#options.append(
+          due.map((one) => this.#batchOf(one)),
+          options,
+        );
         this.#release(due, undefined);
         return;
       } catch (error) {
@@ -253,7 +269,9 @@ export class RowGather implements RowTarget {
           ),
         );
       }
-      if (!(await pause(pauseMs, this.#ended.signal))) {
+      const wasStopping = this.#stopping;
+      const stop = wasStopping ? this.#ended.signal : this.#hurry.signal;
+      if (!(await pause(pauseMs, stop)) && wasStopping) {
         this.#release(due, 'stopping');
         return;
       }
@@ -297,6 +315,8 @@ export class RowGather implements RowTarget {
     for (const { block, bytes } of due) {
       if (dropped === undefined) metrics.receivedRows.inc({ input, table: block.source.id }, block.rows);
       else metrics.droppedRows.inc({ input, reason: dropped }, block.rows);
+      // Nobody can read the metric any more.
+      if (dropped === 'stopping') this.#lostRows += block.rows;
       this.#waitingBytes -= bytes;
       this.#pool.give(block);
     }

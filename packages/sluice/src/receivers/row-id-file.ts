@@ -13,9 +13,12 @@ import { RowIds } from './row-ids.ts';
  */
 const VERSION = 1;
 
-/** Row ids whose counters are kept in `path`. Throws SluiceError `format_too_new` and `data_dir_unusable`. */
+/**
+ * Row ids whose counters are kept in `path`. A damaged file (it is not synced: a power cut may tear it) is moved aside as `<path>.damaged` and counters
+ * begin anew, which repeats ids only within the second of the cut. Throws SluiceError `format_too_new` and `data_dir_unusable`.
+ */
 export function openRowIds({ path, hubId, log }: { path: string; hubId: number; log: Log }): RowIds {
-  const saved = read(path);
+  const saved = read(path, log);
   const complain = rateLimited(60_000);
   mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
   return new RowIds({
@@ -38,26 +41,34 @@ export function openRowIds({ path, hubId, log }: { path: string; hubId: number; 
   });
 }
 
-function read(path: string): Map<string, number> {
-  let content: unknown;
+function read(path: string, log: Log): Map<string, number> {
+  let text: string;
   try {
-    content = JSON.parse(readFileSync(path, 'utf8'));
-  } catch (error) {
-    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return new Map();
-    throw new SluiceError('data_dir_unusable', `cannot read ${path}: ${errorText(error)}; remove it to begin anew`, {
-      cause: error,
-    });
+    text = readFileSync(path, 'utf8');
+  } catch (cause) {
+    if (cause instanceof Error && 'code' in cause && cause.code === 'ENOENT') return new Map();
+    throw new SluiceError('data_dir_unusable', `cannot read ${path}: ${errorText(cause)}`, { cause });
   }
-  const { version, tables } =
-    typeof content === 'object' && content !== null ? (content as { version?: unknown; tables?: unknown }) : {};
+  const { version, tables } = parse(text);
   if (typeof version === 'number' && version > VERSION) {
     throw new SluiceError(
       'format_too_new',
-      `cannot read ${path}: its format is ${version}; this version knows ${VERSION}`,
+      `cannot read ${path}: expected format ${VERSION}; got ${version}, written by a newer Sluice; start that version`,
     );
   }
   if (typeof tables !== 'object' || tables === null) {
-    throw new SluiceError('data_dir_unusable', `cannot read ${path}: expected tables; remove it to begin anew`);
+    renameSync(path, `${path}.damaged`);
+    log.error({ file: path }, 'the counters of row ids are damaged; the file was moved aside and they begin anew');
+    return new Map();
   }
   return new Map(Object.entries(tables).filter((entry): entry is [string, number] => Number.isSafeInteger(entry[1])));
+}
+
+function parse(text: string): { readonly version?: unknown; readonly tables?: unknown } {
+  try {
+    const content: unknown = JSON.parse(text);
+    return typeof content === 'object' && content !== null ? content : {};
+  } catch {
+    return {};
+  }
 }

@@ -1,5 +1,6 @@
 import { parseArgs, type ParseArgsOptionsConfig } from 'node:util';
 import { errorText } from '../base/errors.ts';
+import { MessageType } from '../base/message-type.ts';
 import { readFrames, type RecordedFrame } from './frames.ts';
 import { replay, type ReplayOptions, type ReplayReport } from './replay.ts';
 
@@ -19,25 +20,28 @@ const options = {
   org: { type: 'string' },
 } as const satisfies ParseArgsOptionsConfig;
 
-/** Names of message types by number. */
-const TYPES: readonly string[] =
-  'COMPRESS SYSLOG SERVER_DFSTATS METRICS TAGGEDFLOW PROTOCOLLOG OPENTELEMETRY PROMETHEUS TELEGRAF PACKETSEQUENCE DFSTATS OPENTELEMETRY_COMPRESSED RAW_PCAP PROFILE PROC_EVENT ALERT_RECORD K8S_EVENT APPLICATION_LOG AGENT_LOG SKYWALKING DATADOG ALERT_EVENT'.split(
-    ' ',
-  );
+const TYPES = Object.keys(MessageType);
+
+/** Ids of agents have 16 bits on the wire. */
+const MAX_AGENT = 65_535;
 
 /** What the arguments of `sluice replay` ask for. Throws Error with what is wrong with them or with a file. */
 export function parseReplay(args: readonly string[]): ReplayOptions {
   const { values, positionals } = parseArgs({ args: [...args], options, strict: true, allowPositionals: true });
   if (positionals.length === 0) throw new Error('expected replay FILE... --to HOST:PORT; got no file');
   if (values.to === undefined) throw new Error('expected replay FILE... --to HOST:PORT; got no --to');
+  const agents = wholeNumber('agents', values.agents, MAX_AGENT);
+  const firstAgent = wholeNumber('first-agent', values['first-agent'], MAX_AGENT);
+  const last = (firstAgent ?? 1) + (agents ?? 1) - 1;
+  if (last > MAX_AGENT) throw new Error(`expected agents up to ${MAX_AGENT}; got ${firstAgent} to ${last}`);
   return {
     frames: read(positionals),
     to: parseAddress(values.to),
     rate: wholeNumber('rate', values.rate),
     repeat: wholeNumber('repeat', values.repeat) ?? 1,
     now: values.now === true,
-    agents: wholeNumber('agents', values.agents, 65_535),
-    firstAgent: wholeNumber('first-agent', values['first-agent'], 65_535),
+    agents,
+    firstAgent,
     connections: wholeNumber('connections', values.connections, 65_535),
     org: wholeNumber('org', values.org, 65_535),
   };

@@ -1,7 +1,7 @@
 import type { Sender } from '../record-decoder.ts';
 import { rateLimited, type Log } from '../../telemetry/log.ts';
 import type { Metrics } from '../../telemetry/metrics.ts';
-import { MESSAGE_NAMES } from '../message-type.ts';
+import { MESSAGE_NAMES } from '../../base/message-type.ts';
 import type { FrameFault } from './frame.ts';
 import type { BodyFault } from './uncompress.ts';
 

@@ -2,7 +2,7 @@ import { createSocket } from 'node:dgram';
 import { isIPv6 } from 'node:net';
 import { errorText } from '../../base/errors.ts';
 import { rateLimited, type Log } from '../../telemetry/log.ts';
-import { MESSAGE_NAMES } from '../message-type.ts';
+import { MESSAGE_NAMES } from '../../base/message-type.ts';
 import { BASE_BYTES, headerBytes } from './frame.ts';
 import type { FrameIntake } from './frame-intake.ts';
 import { plainAddress } from './plain-address.ts';

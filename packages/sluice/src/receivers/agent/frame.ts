@@ -1,4 +1,4 @@
-import { MESSAGE_NAMES, MessageType } from '../message-type.ts';
+import { MESSAGE_NAMES, MessageType } from '../../base/message-type.ts';
 
 /**
  * A frame as agents send it over TCP. Sizes count everything on the wire, headers included.

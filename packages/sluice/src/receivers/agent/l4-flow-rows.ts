@@ -3,6 +3,7 @@ import type { Dropped } from '../record-decoder.ts';
 import { secondsOf, writeThousandth } from '../time-halves.ts';
 import { WireWalker } from '../wire-walker.ts';
 import { storedEpc } from './epc.ts';
+import type { Provinces } from './provinces.ts';
 import { flowStatus } from './flow-status.ts';
 import { l4FlowPlans, performanceColumns, register, tunnelColumns } from './l4-flow-plans.ts';
 import { observationPoint } from '../observation-points.ts';
@@ -61,6 +62,14 @@ export class L4FlowRows {
   #generation = -1;
   #bound: Bound | undefined;
   #observationPoint = -1;
+  readonly #provinces: Provinces | undefined;
+  /** Columns of the provinces. */
+  #province: readonly [number, number] = [-1, -1];
+
+  /** Without `provinces` their columns stay empty. */
+  constructor(provinces?: Provinces) {
+    this.#provinces = provinces;
+  }
 
   /** Writes the report in [start, end); a reason means that the pending row is to be abandoned. */
   write(block: RowBlock, bytes: Uint8Array, start: number, end: number): Dropped | undefined {
@@ -71,6 +80,12 @@ export class L4FlowRows {
     for (const message of this.#needed) if (walker.entered[message] === 0) return 'incomplete';
     const row = block.rows;
     if (!this.#writeAddresses(bound, bytes, row)) return 'bad_address';
+    if (this.#provinces !== undefined && bound.isIpv4[row] === 1) {
+      for (const end of [0, 1] as const) {
+        const province = this.#provinces.find(bound.ip4[end][row]!);
+        if (province !== undefined) block.setConstant(this.#province[end], province);
+      }
+    }
     this.#writeTimes(bound, row);
     this.#writeCapture(block, bound, row);
     this.#writePerformance(bound, row);
@@ -144,6 +159,7 @@ export class L4FlowRows {
     this.id = block.column('_id');
     this.team = block.column('team_id');
     this.#observationPoint = block.column('observation_point');
+    this.#province = [block.column('province_0'), block.column('province_1')];
     this.#bound = bind(block);
     return this.#bound;
   }

@@ -5,10 +5,13 @@ import type { Dropped, RecordDecoder, Sender } from '../record-decoder.ts';
 import type { RowIds } from '../row-ids.ts';
 import type { RowTarget } from '../row-target.ts';
 import { L4FlowRows } from './l4-flow-rows.ts';
+import type { Provinces } from './provinces.ts';
 
 export interface L4FlowDecoderOptions {
   readonly target: RowTarget;
   readonly rowIds: RowIds;
+  /** Names of address ranges; absent: `province_*` stays empty. */
+  readonly provinces?: Provinces | undefined;
 }
 
 /**
@@ -17,8 +20,8 @@ export interface L4FlowDecoderOptions {
  * Dropped are reports that are `malformed`, without the flow, its key or one of its ends (`incomplete`), with an IPv6 address of the wrong length
  * (`bad_address`), `too_old` or `too_new`.
  */
-export function createL4FlowDecoder({ target, rowIds }: L4FlowDecoderOptions): RecordDecoder {
-  const rows = new L4FlowRows();
+export function createL4FlowDecoder({ target, rowIds, provinces }: L4FlowDecoderOptions): RecordDecoder {
+  const rows = new L4FlowRows(provinces);
   const ids = new Uint32Array(2);
 
   function write(block: RowBlock, bytes: Uint8Array, start: number, end: number): Dropped | undefined {

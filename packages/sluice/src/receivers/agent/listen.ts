@@ -1,7 +1,8 @@
-import { createServer, type AddressInfo, type Server, type Socket } from 'node:net';
-import { errorText, SluiceError } from '../../base/errors.ts';
-import type { AgentTraffic, ResolveAgent } from '../../base/ports.ts';
+import { createServer, type Server, type Socket } from 'node:net';
 import type { HostPort } from '../../base/config-schema.ts';
+import { isSluiceError } from '../../base/errors.ts';
+import { listenFailed, listenOn } from '../../base/listen-on.ts';
+import type { AgentTraffic, ResolveAgent } from '../../base/ports.ts';
 import type { Log } from '../../telemetry/log.ts';
 import type { Metrics } from '../../telemetry/metrics.ts';
 import type { RecordDecoder } from '../record-decoder.ts';
@@ -101,28 +102,17 @@ class Listener implements AgentListener {
         this.#onSocket(socket),
       );
       try {
-        await listening(server, address);
-        const { port } = server.address() as AddressInfo;
-        const options = {
-          host: address.host,
-          port,
-          intake: this.#intake,
-          gate: this.#gate,
-          isAllowed: this.#options.isAllowed,
-          log: this.#options.log,
-        };
-        this.#datagrams.push(await openDatagrams(options));
+        const bound = await listenOn(server, address, 'agent');
+        const { isAllowed, log } = this.#options;
+        this.#datagrams.push(await openDatagrams({ ...bound, intake: this.#intake, gate: this.#gate, isAllowed, log }));
         this.#servers.push(server);
-        this.addresses.push({ host: address.host, port });
+        this.addresses.push(bound);
         return;
       } catch (error) {
         server.close();
         // The free port that was found for TCP may be taken for UDP.
         if (address.port === 0 && tries < PORT_TRIES) continue;
-        const where = `${address.host}:${address.port}`;
-        throw new SluiceError('listen_failed', `cannot listen for agents on ${where}: ${errorText(error)}`, {
-          cause: error,
-        });
+        throw isSluiceError(error) ? error : listenFailed('agent', address, error);
       }
     }
   }
@@ -194,14 +184,4 @@ class Listener implements AgentListener {
       }
     }
   }
-}
-
-function listening(server: Server, { host, port }: HostPort): Promise<void> {
-  return new Promise((resolve, reject) => {
-    server.once('error', reject);
-    server.listen({ host, port }, () => {
-      server.off('error', reject);
-      resolve();
-    });
-  });
 }

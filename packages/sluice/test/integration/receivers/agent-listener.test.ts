@@ -10,7 +10,7 @@ import type { Batch } from '../../../src/batch/batch.ts';
 import { findDataSource } from '../../../src/catalog/catalog.ts';
 import type { AgentLimits } from '../../../src/receivers/agent/config.ts';
 import { listenForAgents, type AgentListenerOptions } from '../../../src/receivers/agent/listen.ts';
-import { MESSAGE_NAMES } from '../../../src/receivers/message-type.ts';
+import { MESSAGE_NAMES } from '../../../src/base/message-type.ts';
 import type { RecordDecoder } from '../../../src/receivers/record-decoder.ts';
 import { RowGather, type GatherLimits } from '../../../src/receivers/row-gather.ts';
 import { replay } from '../../../src/replay/replay.ts';
@@ -276,7 +276,9 @@ describe('who may connect', () => {
     const { port } = await listen(t);
     await assert.rejects(listen(t, { listener: { addresses: [{ host: '127.0.0.1', port }] } }), {
       code: 'listen_failed',
-      message: new RegExp(`^cannot listen for agents on 127\\.0\\.0\\.1:${port}: .*EADDRINUSE`),
+      message: new RegExp(
+        `^cannot listen on 127\\.0\\.0\\.1:${port} \\(listen\\.agent\\): another program listens there`,
+      ),
     });
   });
 });

@@ -203,6 +203,18 @@ test('max-bytes counts what storage has not taken, for the whole input', async (
   await journal.close();
 });
 
+test('beyond max-bytes an input is taken when it asks for that, but not beyond the free space', async (t) => {
+  const { journal } = await open({ dataDir: temporaryFolder(t), maxBytes: 10 });
+  await assert.rejects(journal.append([sampleBatch([1])]), (error) => isSluiceError(error, 'journal_full'));
+  await journal.append([sampleBatch([1])], { beyondLimit: true });
+  await journal.close();
+  const full = await open({ dataDir: temporaryFolder(t), minFreeBytes: 2 ** 60 });
+  await assert.rejects(full.journal.append([sampleBatch([1])], { beyondLimit: true }), (error) =>
+    isSluiceError(error, 'disk_full'),
+  );
+  await full.journal.close();
+});
+
 test('inputs of one turn cannot exceed max-bytes together', async (t) => {
   const { journal } = await open({ dataDir: temporaryFolder(t), maxBytes: 1000 });
   const outcomes = await Promise.allSettled(

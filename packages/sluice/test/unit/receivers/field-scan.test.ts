@@ -57,6 +57,18 @@ for (const [what, data] of [
   });
 }
 
+test('numbers of a packed field, up to where it is cut off', () => {
+  const scan = new FieldScan();
+  const numbers: bigint[] = [];
+  const data = Uint8Array.of(255, 5, 0x80, 0x80, 0x80, 0x80, 0x10, 0, 0x80, 255);
+  for (const end of [8, 9]) {
+    scan.begin(data, 1, end);
+    while (scan.nextPacked()) numbers.push((BigInt(scan.high) << 32n) | BigInt(scan.low));
+    assert.equal(scan.isMalformed, end === 9);
+  }
+  assert.deepEqual(numbers, [5n, 1n << 32n, 0n, 5n, 1n << 32n, 0n]);
+});
+
 test('any bytes come to an end', () => {
   fc.assert(
     fc.property(fc.uint8Array({ maxLength: 64 }), (data) => {

@@ -7,6 +7,7 @@ import type { RowBlock } from '../../../src/batch/row-block.ts';
 import { dataSources } from '../../../src/catalog/catalog.ts';
 import type { DataSource } from '../../../src/catalog/types.ts';
 import { RowGather, type GatherLimits, type RowGatherOptions } from '../../../src/receivers/row-gather.ts';
+import { createLog } from '../../../src/telemetry/log.ts';
 import { createMetrics } from '../../../src/telemetry/metrics.ts';
 import { counts, silent } from './agent/intake-parts.ts';
 
@@ -245,7 +246,9 @@ describe('a journal that refuses', () => {
   });
 
   test('at the stop rows are kept trying until the deadline, then dropped and counted', async (t) => {
-    const { gather, metrics, state, appended } = make(t);
+    const lines: string[] = [];
+    const log = createLog({ level: 'error', destination: { write: (line) => lines.push(line) } });
+    const { gather, metrics, state, appended } = make(t, { log });
     state.refuse = new SluiceError('journal_full', 'cannot take it');
     row(gather, 'a');
     row(gather, 'b');
@@ -254,6 +257,28 @@ describe('a journal that refuses', () => {
     assert.ok(performance.now() - began >= 90);
     assert.deepEqual(appended, []);
     assert.deepEqual(await counts(metrics, 'droppedRows'), { 'agent,stopping': 2 });
+    assert.equal(lines.length, 1);
+    assert.match(lines[0]!, /"rows":2,.*these rows are lost/);
+  });
+
+  test('at the stop a full journal takes what was read from agents', async (t) => {
+    const asked: (boolean | undefined)[] = [];
+    const { gather, metrics } = make(t, {
+      append: (_, { beyondLimit } = {}) => {
+        asked.push(beyondLimit);
+        return beyondLimit === true
+          ? Promise.resolve()
+          : Promise.reject(new SluiceError('journal_full', 'cannot take it'));
+      },
+      limits: { retryMs: 60_000 },
+    });
+    row(gather, 'a');
+    await until(() => asked.length === 1);
+    const began = performance.now();
+    await gather.stop(10_000);
+    assert.ok(performance.now() - began < 5000, 'the pause ends with the stop');
+    assert.deepEqual(asked, [false, true]);
+    assert.deepEqual(await counts(metrics, 'droppedRows'), {});
   });
 
   test('at the stop everything is written when the journal takes it', async (t) => {

@@ -163,6 +163,10 @@ describe('arguments', () => {
     [[file, '--to', 'a:0'], /expected --to HOST:PORT; got a:0/],
     [[file, '--to', 'a:1', '--rate', '0'], /expected --rate with a whole number from 1; got 0/],
     [[file, '--to', 'a:1', '--agents', '70000'], /expected --agents with a whole number from 1 to 65535; got 70000/],
+    [
+      [file, '--to', 'a:1', '--agents', '2', '--first-agent', '65535'],
+      /expected agents up to 65535; got 65535 to 65536/,
+    ],
     [[file, '--to', 'a:1', '--nwo'], /--nwo/],
     [[join(folder, 'absent'), '--to', 'a:1'], /ENOENT/],
     [[broken, '--to', 'a:1'], /expected a whole frame at byte 0; the file has 30 bytes/],

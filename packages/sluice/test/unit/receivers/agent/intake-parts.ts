@@ -4,7 +4,7 @@ import type { AgentTenant } from '../../../../src/base/ports.ts';
 import { AgentCounters } from '../../../../src/receivers/agent/counters.ts';
 import { FrameIntake } from '../../../../src/receivers/agent/frame-intake.ts';
 import { ReadGate } from '../../../../src/receivers/agent/read-gate.ts';
-import { MESSAGE_NAMES } from '../../../../src/receivers/message-type.ts';
+import { MESSAGE_NAMES } from '../../../../src/base/message-type.ts';
 import type { Dropped, RecordDecoder, Sender } from '../../../../src/receivers/record-decoder.ts';
 import { encodeFrame } from '../../../../src/replay/frames.ts';
 import { createMetrics, type Metrics } from '../../../../src/telemetry/metrics.ts';

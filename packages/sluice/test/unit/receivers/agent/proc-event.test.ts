@@ -3,10 +3,11 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { describe, test } from 'node:test';
 import fc from 'fast-check';
 import protobuf from 'protobufjs';
+import { OPEN } from '../block-target.ts';
 import { recordedFrames } from '../recorded-frames.ts';
 import type { Row } from '../row-values.ts';
 import { expectedEvent, type ProcEventJson } from './proc-event-expected.ts';
-import { fixture, OPEN, pick } from './proc-event-fixture.ts';
+import { fixture, pick } from './proc-event-fixture.ts';
 
 describe('golden records', () => {
   interface GoldenCase {
