@@ -208,7 +208,7 @@ test('beyond max-bytes an input is taken when it asks for that, but not beyond t
   await assert.rejects(journal.append([sampleBatch([1])]), (error) => isSluiceError(error, 'journal_full'));
   await journal.append([sampleBatch([1])], { beyondLimit: true });
   await journal.close();
-  const full = await open({ dataDir: temporaryFolder(t), minFreeBytes: 2 ** 60 });
+  const full = await open({ dataDir: temporaryFolder(t), minFreeBytes: 2 ** 50 });
   await assert.rejects(full.journal.append([sampleBatch([1])], { beyondLimit: true }), (error) =>
     isSluiceError(error, 'disk_full'),
   );
