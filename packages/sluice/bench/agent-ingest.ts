@@ -67,11 +67,11 @@ async function ingest(name: string, types: readonly string[]): Promise<void> {
   const agents = Number(options.agents);
   const repeat = Math.max(1, Math.round(Number(options.rows) / inOne / agents));
   const rows = inOne * agents * repeat;
-  const arguments_ = ['--to', hub.agent, '--agents', String(agents), '--repeat', String(repeat), '--org', '1'];
+  const replayArguments = ['--to', hub.agent, '--agents', String(agents), '--repeat', String(repeat), '--org', '1'];
   const idle = await idleRate(hub);
   const before = cpuSeconds(hub.pid);
   const began = performance.now();
-  await using sending = new Running('replay', process.execPath, [command, 'replay', ...paths, ...arguments_]);
+  await using sending = new Running('replay', process.execPath, [command, 'replay', ...paths, ...replayArguments]);
   await until(
     async () => ((await sum(hub, 'sluice_received_rows_total', 'input="agent"')) >= rows ? true : undefined),
     300_000,

@@ -1,5 +1,5 @@
-import { isIP } from 'node:net';
 import { crc32 } from 'node:zlib';
+import { plainAddress } from '../base/plain-address.ts';
 import type { AgentTenant } from '../base/ports.ts';
 import type { ConnectionEnds, LiveAgent } from './agents.ts';
 import type { ClusterWatchers } from './cluster-watchers.ts';
@@ -83,12 +83,4 @@ export function createSyncAnswers(options: SyncAnswersOptions): AnswerSync {
 
 function defaultType({ about }: LiveAgent): number {
   return about.isInKubernetes ? AGENT_TYPES['host-pod'] : AGENT_TYPES['physical-machine'];
-}
-
-/** An IPv4 address that a socket gives as IPv6 (`::ffff:192.0.2.1`) as IPv4; a zone (`fe80::1%eth0`) means nothing to others. */
-export function plainAddress(address: string): string {
-  const zone = address.indexOf('%');
-  const plain = zone === -1 ? address : address.slice(0, zone);
-  const mapped = plain.toLowerCase().startsWith('::ffff:') ? plain.slice(7) : '';
-  return isIP(mapped) === 4 ? mapped : plain;
 }

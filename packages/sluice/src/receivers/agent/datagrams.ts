@@ -1,11 +1,11 @@
 import { createSocket } from 'node:dgram';
 import { isIPv6 } from 'node:net';
 import { errorText } from '../../base/errors.ts';
+import { plainAddress } from '../../base/plain-address.ts';
 import { rateLimited, type Log } from '../../telemetry/log.ts';
 import { MESSAGE_NAMES } from '../../base/message-type.ts';
 import { BASE_BYTES, headerBytes } from './frame.ts';
 import type { FrameIntake } from './frame-intake.ts';
-import { plainAddress } from './plain-address.ts';
 import type { ReadGate } from './read-gate.ts';
 
 export interface DatagramOptions {

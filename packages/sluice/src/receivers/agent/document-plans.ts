@@ -85,6 +85,18 @@ function documentOf(field: Fields, meter: Fields): MessagePlans {
   };
 }
 
+/** What both kinds of meters begin with. */
+const volumes = [
+  'packet_tx',
+  'packet_rx',
+  'byte_tx',
+  'byte_rx',
+  'l3_byte_tx',
+  'l3_byte_rx',
+  'l4_byte_tx',
+  'l4_byte_rx',
+] as const;
+
 const flowMeter: MessagePlans = {
   flow: {
     1: toMessage('traffic'),
@@ -94,14 +106,7 @@ const flowMeter: MessagePlans = {
     5: toMessage('load'),
   },
   traffic: columns(
-    'packet_tx',
-    'packet_rx',
-    'byte_tx',
-    'byte_rx',
-    'l3_byte_tx',
-    'l3_byte_rx',
-    'l4_byte_tx',
-    'l4_byte_rx',
+    ...volumes,
     'new_flow',
     'closed_flow',
     'l7_request',
@@ -166,16 +171,7 @@ const applicationMeter: MessagePlans = {
 };
 
 const usageMeter: MessagePlans = {
-  usage: columns(
-    'packet_tx',
-    'packet_rx',
-    'byte_tx',
-    'byte_rx',
-    'l3_byte_tx',
-    'l3_byte_rx',
-    'l4_byte_tx',
-    'l4_byte_rx',
-  ),
+  usage: columns(...volumes),
 };
 
 /** A kind of document: its fields, its meter, and the sums that are made of the meter's values. */

@@ -81,9 +81,9 @@ export class L4FlowRows {
     const row = block.rows;
     if (!this.#writeAddresses(bound, bytes, row)) return 'bad_address';
     if (this.#provinces !== undefined && bound.isIpv4[row] === 1) {
-      for (const end of [0, 1] as const) {
-        const province = this.#provinces.find(bound.ip4[end][row]!);
-        if (province !== undefined) block.setConstant(this.#province[end], province);
+      for (const side of [0, 1] as const) {
+        const province = this.#provinces.find(bound.ip4[side][row]!);
+        if (province !== undefined) block.setConstant(this.#province[side], province);
       }
     }
     this.#writeTimes(bound, row);

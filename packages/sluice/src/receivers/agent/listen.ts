@@ -2,6 +2,7 @@ import { createServer, type Server, type Socket } from 'node:net';
 import type { HostPort } from '../../base/config-schema.ts';
 import { isSluiceError } from '../../base/errors.ts';
 import { listenFailed, listenOn } from '../../base/listen-on.ts';
+import { plainAddress } from '../../base/plain-address.ts';
 import type { AgentTraffic, ResolveAgent } from '../../base/ports.ts';
 import type { Log } from '../../telemetry/log.ts';
 import type { Metrics } from '../../telemetry/metrics.ts';
@@ -14,7 +15,6 @@ import { openDatagrams, type Datagrams } from './datagrams.ts';
 import { HEADER_BYTES } from './frame.ts';
 import { FrameIntake } from './frame-intake.ts';
 import { FrameMemory } from './frame-memory.ts';
-import { plainAddress } from './plain-address.ts';
 import { ReadGate } from './read-gate.ts';
 
 export interface AgentListenerOptions {
@@ -133,7 +133,7 @@ class Listener implements AgentListener {
   }
 
   #onSocket(socket: Socket): void {
-    const address = plainAddress(socket.remoteAddress);
+    const address = plainAddress(socket.remoteAddress ?? '');
     const { limits, isAllowed } = this.#options;
     const isFull = this.#connections.size >= limits.connections;
     if (this.#isStopping || isFull || !isAllowed(address)) {
