@@ -19,7 +19,8 @@ import type { RecordDecoder } from '../src/receivers/record-decoder.ts';
 import { RowIds } from '../src/receivers/row-ids.ts';
 import type { RowTarget } from '../src/receivers/row-target.ts';
 
-const BLOCK_ROWS = 8192;
+/** As in the hub. */
+const BLOCK_ROWS = 1024;
 const ROUNDS = 60;
 
 const fixtures = new URL('../test/fixtures/', import.meta.url);

@@ -1,8 +1,8 @@
 import { RowBlock } from '../batch/row-block.ts';
 import type { DataSource } from '../catalog/types.ts';
 
-/** Empty blocks kept per table: one is being filled while another is being appended. */
-const KEPT = 2;
+/** Empty blocks kept per table: one is being filled while others are being appended. */
+const KEPT = 16;
 
 /** Blocks to be used again: their columns have grown to the size that the traffic needs. */
 export class BlockPool {

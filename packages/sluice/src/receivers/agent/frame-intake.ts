@@ -40,6 +40,8 @@ interface Run {
   at: number;
   taken: number;
   dropped: Map<string, number> | undefined;
+  /** The body is not the frame's own memory: it is given back at the end. */
+  readonly isOurs: boolean;
 }
 
 /**
@@ -84,6 +86,7 @@ export class FrameIntake {
           at: 0,
           taken: 0,
           dropped: undefined,
+          isOurs: body.buffer !== bytes.buffer,
         });
       }
       counters.notTaken(type, end - start, body, sender);
@@ -141,6 +144,7 @@ export class FrameIntake {
       }
     }
     rows.decoded(run.at - sliceStart);
+    if (run.isOurs) this.#uncompressor.release(body);
     counters.taken(run.type, run.frameBytes, run.taken);
     if (run.dropped !== undefined) counters.dropped(run.type, run.dropped, sender);
     this.#options.traffic.noteData(sender.org, sender.agent, run.taken, run.frameBytes, sender.address);
