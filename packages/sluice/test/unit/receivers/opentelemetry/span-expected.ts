@@ -61,7 +61,8 @@ function expectedRow(span: OtlpSpan, resource: readonly OtlpAttribute[], { agent
     app_instance: resource.findLast(({ key }) => key === 'service.instance.id')?.value?.string_value ?? '',
     biz_protocol: system,
     version,
-    l7_protocol: numbers[system.toLowerCase()] ?? 0,
+    // HTTP of version 2 is a protocol of its own.
+    l7_protocol: system.toLowerCase() === 'http' && version.startsWith('2') ? 21 : (numbers[system.toLowerCase()] ?? 0),
     request_domain: find('http.host', 'db.connection_string') ?? '',
     request_type: find('http.method', 'db.operation', 'rpc.method') ?? '',
     request_resource: find('http.target', 'db.statement', 'messaging.url', 'rpc.service') ?? '',
