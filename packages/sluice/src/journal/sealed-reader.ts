@@ -49,6 +49,7 @@ export class SealedReader implements SegmentReader {
         this.#sealedBytes += segment.bytes;
         this.#announce();
       },
+      ...(options.tables === undefined ? { advanced: () => this.#backlog.set(this.backlogBytes) } : {}),
     });
     this.#backlog.set(this.backlogBytes);
   }
