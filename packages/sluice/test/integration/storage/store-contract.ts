@@ -250,7 +250,7 @@ async function collect(blocks: AsyncIterable<NativeBlock>): Promise<NativeBlock[
 /** Waits until no statement with the mark runs. */
 async function gone(store: Store, mark: string): Promise<void> {
   const query = sql`SELECT toUInt8(count()) AS n FROM system.processes WHERE position(query, ${mark}) > 0 AND position(query, 'system.processes') = 0`;
-  const end = performance.now() + 5000;
+  const end = performance.now() + 30_000;
   for (;;) {
     const blocks = await store.select(query);
     if (valuesOf(blocks[0]!.columns[0]!.data, Uint8Array)[0] === 0) return;
