@@ -5,6 +5,7 @@ import type { Log } from '../../telemetry/log.ts';
 import type { Metrics } from '../../telemetry/metrics.ts';
 import type { ReadLimits } from '../config.ts';
 import { Gate } from '../gate.ts';
+import { startDeadline } from '../deadline.ts';
 import { labelsOf } from '../label-set.ts';
 import { findActiveSeries } from './active-series.ts';
 import { labelNames, labelValues, metadataOf, namesOf, valuesOfLabel } from './label-queries.ts';
@@ -53,7 +54,8 @@ async function reply(
   answer: Answer,
 ): Promise<HttpReply> {
   const { limits, metrics, log } = options;
-  const signal = AbortSignal.any([request.signal, AbortSignal.timeout(limits.timeMs)]);
+  const deadline = startDeadline(request.signal, limits.timeMs);
+  const { signal } = deadline;
   const stopTimer = metrics.readSeconds.startTimer({ route });
   let outcome = 'failed';
   let leave: (() => void) | undefined;
@@ -67,6 +69,7 @@ async function reply(
     if (isSluiceError(error, 'storage_refused')) log.warn({ error, route }, 'the database refuses a query');
     return errorReply(error);
   } finally {
+    deadline.end();
     leave?.();
     stopTimer();
     metrics.readQueries.inc({ route, outcome });

@@ -5,6 +5,7 @@ import type { TableVersions } from '../../storage/table-versions.ts';
 import type { Log } from '../../telemetry/log.ts';
 import type { Metrics } from '../../telemetry/metrics.ts';
 import type { ReadLimits } from '../config.ts';
+import { startDeadline } from '../deadline.ts';
 import { Gate } from '../gate.ts';
 import { KnownSeries } from '../known-series.ts';
 import { LabelCache } from '../label-cache.ts';
@@ -74,8 +75,8 @@ function checkEncoding(headers: HttpRequest['headers']): HttpReply | undefined {
 
 async function read(request: HttpRequest, options: RemoteReadOptions, shared: Shared): Promise<HttpReply> {
   const { store, limits, metrics, log } = options;
-  const timeout = AbortSignal.timeout(limits.timeMs);
-  const signal = AbortSignal.any([request.signal, timeout]);
+  const deadline = startDeadline(request.signal, limits.timeMs);
+  const { signal } = deadline;
   const stopTimer = metrics.readSeconds.startTimer({ route: ROUTE });
   let leave: (() => void) | undefined;
   let finished = false;
@@ -83,13 +84,14 @@ async function read(request: HttpRequest, options: RemoteReadOptions, shared: Sh
   const finish = (error?: unknown) => {
     if (finished) return;
     finished = true;
+    deadline.end();
     leave?.();
     stopTimer();
     const outcome = error === undefined ? 'answered' : isSluiceError(error) ? error.code : 'failed';
     metrics.readQueries.inc({ route: ROUTE, outcome }, queries);
   };
   const asTimeout = (error: unknown): unknown =>
-    timeout.aborted && !request.signal.aborted
+    deadline.isOver && !request.signal.aborted
       ? new SluiceError('storage_limit', `cannot answer the query within ${limits.timeMs} ms; narrow it`, {
           cause: error,
         })
