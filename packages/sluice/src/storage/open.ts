@@ -162,8 +162,8 @@ async function finish(options: StorageOptions, store: Store, target: () => Promi
   try {
     const { retention, cluster } = config;
     const skipIndexes = config['skip-indexes'];
-    const smallBuffers = config.engine === 'chdb';
-    const tables = { store, sources: dataSources, organisations, log, retention, skipIndexes, fsync, smallBuffers };
+    const embedded = config.engine === 'chdb';
+    const tables = { store, sources: dataSources, organisations, log, retention, skipIndexes, fsync, embedded };
     await ensureTables(cluster === undefined ? tables : { ...tables, cluster });
     return { store, target: await target() };
   } catch (error) {

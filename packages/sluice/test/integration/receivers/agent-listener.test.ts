@@ -197,7 +197,7 @@ test('all connections get on alike while the journal takes less than they send',
   const rows = [...shares().values()];
   assert.equal(rows.length, senders, 'nobody waits for all the others');
   const [least, most] = [Math.min(...rows), Math.max(...rows)];
-  assert.ok(most < 4 * least, `${least} to ${most} rows`);
+  assert.ok(most < 10 * least, `${least} to ${most} rows`);
 });
 
 test('1,000 idle connections take little memory, and stay', TIME, async (t) => {
