@@ -1,6 +1,7 @@
 /**
  * Fetches the real programs that the end-to-end tests and benchmarks talk to: Debian packages, unpacked without root into a cache folder outside
- * the checkout (`SLUICE_PEERS`, default ~/.cache/sluice-peers). Prints where each one is. A second run finds everything there.
+ * the checkout (`SLUICE_PEERS`, default ~/.cache/sluice-peers), and Apache Kafka from its Maven artifacts, for which the machine needs Java 17 and
+ * Maven. Prints where each one is. A second run finds everything there.
  *
  * apt gets lists and cache folders of its own, so neither root nor the machine's package lists are needed or changed.
  */
@@ -8,7 +9,9 @@ import { execFileSync } from 'node:child_process';
 import { existsSync, mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 
+const kafkaScript = fileURLToPath(new URL('../packages/sluice/test/peers/kafka/start-kafka.sh', import.meta.url));
 const directory = process.env['SLUICE_PEERS'] ?? join(homedir(), '.cache', 'sluice-peers');
 
 interface Peer {
@@ -23,6 +26,7 @@ const peers: ReadonlyMap<string, Peer> = new Map([
   ['prometheus-node-exporter', { programs: ['usr/bin/prometheus-node-exporter'] }],
   ['victoria-metrics', { programs: ['usr/bin/victoria-metrics', 'usr/bin/vmagent'] }],
   ['clickhouse-server', { programs: ['usr/sbin/clickhouse-server'], libraries: true }],
+  ['kcat', { programs: ['usr/bin/kcat'], libraries: true }],
 ]);
 /** Node itself could not run without them. */
 const everywhere = new Set(['libc6', 'libgcc-s1', 'libstdc++6']);
@@ -63,6 +67,14 @@ for (const [name, { programs }] of peers) {
   }
 }
 
+try {
+  const jars = execFileSync(kafkaScript, ['fetch', join(directory, 'kafka')], { encoding: 'utf8', timeout: 300_000 });
+  console.log(`kafka: ${jars.trim()}`);
+} catch (error) {
+  console.error(`cannot fetch kafka: ${error instanceof Error ? error.message : String(error)}`);
+  process.exitCode = 1;
+}
+
 function unpack(archives: string): void {
   for (const file of readdirSync(archives).filter((entry) => entry.endsWith('.deb'))) {
     execFileSync('dpkg', ['-x', join(archives, file), directory], { stdio: 'inherit' });
@@ -75,7 +87,7 @@ function unpack(archives: string): void {
 
 /** The package, its siblings (`clickhouse-common`) and, through all of them, the libraries they depend on. */
 function withLibraries(name: string, options: readonly string[]): string[] {
-  const prefix = name.slice(0, name.indexOf('-') + 1);
+  const prefix = name.includes('-') ? name.slice(0, name.indexOf('-') + 1) : `${name}-`;
   const wanted = new Set([name]);
   for (const next of wanted) {
     const text = execFileSync('apt-cache', [...options, 'depends', '--important', next], { encoding: 'utf8' });

@@ -32,12 +32,12 @@ function configurationPage(): string {
       '- **Addresses** are `host:port`, `[::1]:port` or `:port` (every address of the machine); port 0 is any free one.',
       '- A **null** value is an absent key, except for a listener, where it means off.',
       '- **Paths** in the file are relative to its folder, those of the command line and defaults to the working directory.',
-      '- **Secrets** never stand in the file: they are read from a file (`token-file: PATH`) or from the environment (`${NAME}`), and are never printed.',
+      '- **Secrets** never stand in the file: they are read from a file (`token-file: PATH`) or from the environment (`${NAME}`), and are never printed. Only where DeepFlow has them in the file, in `sasl` and `extra-headers` of an exporter, they may be written out.',
       '- `--set KEY.PATH=VALUE` overrides one value, read as YAML: `--set journal.sync=always`, `--set organisations=[1,2]`, `--set listen.integration=null`. A key with dots stands in double quotes.',
       '- An **unknown key** is a mistake, and so is a value of the wrong kind. YAML anchors and aliases are understood, merge keys (`<<`) and more than one document are not.',
     ].join('\n'),
     "## DeepFlow's server.yaml",
-    "A `server.yaml` of DeepFlow loads as it is, also together with the sections below. `log-level` is obeyed. Other known keys of DeepFlow have no effect here; one log line names those that are set. `ingester.exporters` (or `exporters` at the top) is checked key by key; exporters are not implemented in this version, which a log line says. An unknown key in DeepFlow's own sections gives a warning with the nearest known one, in an exporter it is a mistake. A value of the wrong kind is a mistake everywhere.",
+    "A `server.yaml` of DeepFlow loads as it is, also together with the sections below. `log-level` is obeyed. Other known keys of DeepFlow have no effect here; one log line names those that are set. `ingester.exporters` is the same list as `exporters`; one of them may have entries. In an exporter, a key that DeepFlow itself passes over (`tag-filter`, `exporter_type`, `sasl` with `protocol: prometheus`) gives a warning, and so does every mistake in an exporter with `enabled: false`, which is left out. An unknown key in DeepFlow's own sections gives a warning with the nearest known one, in an exporter it is a mistake. A value of the wrong kind is a mistake everywhere.",
     ...sections.flatMap((section) => [`## \`${section.key}\``, ...sectionText(section)]),
   ]);
 }

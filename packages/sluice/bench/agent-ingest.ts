@@ -2,21 +2,25 @@
  * What agents' data costs the real command: rows per CPU-second of the whole process, from the frame on a socket to the row that can be queried, and the
  * memory of idle agents.
  *
- *   npm run bench -- agent-ingest [l7|l4|metrics|idle]... [--rows N] [--agents N]
+ *   npm run bench -- agent-ingest [l7|l4|metrics|idle|control]... [--rows N] [--agents N]
  *
  * Recorded frames are sent by `sluice replay`, a process of its own, as fast as the hub reads them. CPU is counted from the first byte until storage has
  * taken the last row and for 10 s of merges after. Frames: the project's fixtures and, where it exists, ../shared.
  */
+import { once } from 'node:events';
 import { existsSync } from 'node:fs';
+import { connect as connectHttp2, type ClientHttp2Session, type ClientHttp2Stream } from 'node:http2';
 import { connect, type Socket } from 'node:net';
 import { cpus, loadavg } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
+import { framed } from '../src/control/grpc-messages.ts';
 import { readFrames } from '../src/replay/frames.ts';
 import { command, Hub, Running, Scratch, until } from '../test/e2e/processes.ts';
 import { expectedRows } from '../test/e2e/expected-rows.ts';
+import { changed } from '../test/integration/control/agent-client.ts';
 import { cpuSeconds, residentBytes } from './process-usage.ts';
 
 const { values: options, positionals } = parseArgs({
@@ -125,10 +129,50 @@ async function idleConnections(): Promise<void> {
   for (const socket of sockets) socket.destroy();
 }
 
-const chosen = positionals.length > 0 ? positionals : [...folders.keys(), 'idle'];
+/** Agents that registered, each with a Push stream open on a connection of its own; then five rounds of Sync. */
+async function controlledAgents(): Promise<void> {
+  using scratch = new Scratch();
+  await using hub = await Hub.start(`${scratch.path}/hub`);
+  await hub.ready();
+  await sleep(15_000);
+  const before = residentBytes(hub.pid);
+  const sessions: ClientHttp2Session[] = [];
+  for (let i = 0; i < 1000; i++) {
+    const session = connectHttp2(`http://${hub.control}`);
+    sessions.push(session);
+    await once(call(session, 'Push', i), 'response');
+  }
+  await sleep(2000);
+  const opened = residentBytes(hub.pid);
+  for (let round = 0; round < 5; round++) {
+    await Promise.all(sessions.map((session, i) => once(call(session, 'Sync', i), 'end')));
+  }
+  await sleep(2000);
+  const after = residentBytes(hub.pid);
+  const more = (then: typeof before) =>
+    `${((then.own - before.own) / 1e6).toFixed(1)} MB more (${((then.now - before.now) / 1e6).toFixed(1)} with pages of programs)`;
+  console.log(
+    `control  1,000 agents with an open Push stream: ${more(opened)}; after five rounds of Sync ${more(after)}`,
+  );
+  for (const session of sessions) session.destroy();
+}
+
+function call(session: ClientHttp2Session, method: string, agent: number): ClientHttp2Stream {
+  const stream = session.request({
+    ':method': 'POST',
+    ':path': `/agent.Synchronizer/${method}`,
+    'content-type': 'application/grpc',
+  });
+  const request = changed('06-Push-request', 'SyncRequest', { ctrl_ip: `10.1.${agent >> 8}.${agent & 255}` });
+  stream.end(framed(request));
+  return stream.resume();
+}
+
+const chosen = positionals.length > 0 ? positionals : [...folders.keys(), 'idle', 'control'];
 console.log(`${cpus()[0]?.model ?? 'unknown CPU'}, Node ${process.version}, load ${loadavg()[0]!.toFixed(1)}`);
 for (const name of chosen) {
   const types = folders.get(name);
   if (types !== undefined) await ingest(name, types);
+  else if (name === 'control') await controlledAgents();
   else await idleConnections();
 }

@@ -9,11 +9,11 @@ export function cpuSeconds(pid: number): number {
   return (Number(fields[11]) + Number(fields[12])) / 100;
 }
 
-/** Resident memory in bytes: now, and the peak since the process began. */
-export function residentBytes(pid: number): { now: number; peak: number } {
+/** Resident memory in bytes: now, the peak since the process began, and what of it now is no file's (programs' pages come and go). */
+export function residentBytes(pid: number): { now: number; peak: number; own: number } {
   const status = readFileSync(`/proc/${pid}/status`, 'utf8');
   const kilobytes = (name: string) => Number(new RegExp(`^${name}:\\s+(\\d+) kB`, 'm').exec(status)?.[1] ?? 0) * 1024;
-  return { now: kilobytes('VmRSS'), peak: kilobytes('VmHWM') };
+  return { now: kilobytes('VmRSS'), peak: kilobytes('VmHWM'), own: kilobytes('RssAnon') };
 }
 
 export function openDescriptors(pid: number): number {

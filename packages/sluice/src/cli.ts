@@ -9,12 +9,15 @@ import { VERSION } from './base/version.ts';
 import { loadConfig, type LoadedConfig } from './config/load.ts';
 import { renderReference } from './config/reference.ts';
 import { agentTable, type AgentListing } from './control/agent-list.ts';
+import { parseRejectedCommand, REJECTED_OPTIONS, REJECTED_USAGE } from './delivery/rejected-command.ts';
 import { askHub, type HubAccess } from './http/ask-hub.ts';
 import { reachableUrl } from './http/reachable-url.ts';
 import { verifyJournal } from './journal/verify.ts';
 import { parseReplay, REPLAY_USAGE, runReplay } from './replay/command.ts';
+import { FrameFileError } from './replay/frames.ts';
 import type { ReplayOptions } from './replay/replay.ts';
 import { startHub, type Hub } from './sluice.ts';
+import { parseTagsCommand, TAGS_OPTIONS, TAGS_USAGE } from './tags/tags-command.ts';
 import { createLog } from './telemetry/log.ts';
 
 const usage = `sluice [serve] [--config FILE] [--data-dir DIR] [--set KEY.PATH=VALUE]...
@@ -27,6 +30,8 @@ sluice journal verify [--config FILE] [--data-dir DIR]
     checks the journal of a stopped hub; changes nothing
 sluice agents [--url URL] [--org N] [--json] [--token-file FILE | --user NAME --password-file FILE]
     lists the agents of a running hub
+${REJECTED_USAGE}
+${TAGS_USAGE}
 ${REPLAY_USAGE}
 sluice --version | --help
 `;
@@ -90,6 +95,10 @@ async function main(args: readonly string[]): Promise<number> {
       return verify(rest.slice(1));
     case 'agents':
       return listAgents(rest);
+    case 'rejected':
+      return rejectedItems(rest);
+    case 'tags':
+      return showTags(rest);
     case 'replay':
       return sendRecorded(rest);
     default:
@@ -139,10 +148,15 @@ async function verify(args: readonly string[]): Promise<number> {
 }
 
 /** How to reach the running hub, and whether its answer is printed as it is. */
-function hubAccess(args: readonly string[]): { readonly access: HubAccess; readonly json: boolean } {
+function hubAccess(
+  args: readonly string[],
+  more: ParseArgsOptionsConfig = {},
+): { readonly access: HubAccess; readonly json: boolean } {
   let values;
   try {
-    ({ values } = parseArgs({ args: [...args], options: hubOptions, strict: true, allowPositionals: false }));
+    // What else the command has was parsed before, or is refused here.
+    const allowPositionals = Object.keys(more).length > 0;
+    ({ values } = parseArgs({ args: [...args], options: { ...more, ...hubOptions }, strict: true, allowPositionals }));
   } catch (error) {
     throw new UsageError(errorText(error));
   }
@@ -162,11 +176,41 @@ async function listAgents(args: readonly string[]): Promise<number> {
   return 0;
 }
 
+async function rejectedItems(args: readonly string[]): Promise<number> {
+  const { access, json } = hubAccess(args, REJECTED_OPTIONS);
+  let request;
+  try {
+    request = parseRejectedCommand(args, hubOptions);
+  } catch (error) {
+    throw new UsageError(errorText(error));
+  }
+  const data = await askHub(access, request.path, request.method);
+  process.stdout.write(`${json ? JSON.stringify(data, undefined, 2) : request.print(data, Date.now())}\n`);
+  return 0;
+}
+
+async function showTags(args: readonly string[]): Promise<number> {
+  const { access, json } = hubAccess(args, TAGS_OPTIONS);
+  let request;
+  try {
+    request = parseTagsCommand(args, hubOptions);
+  } catch (error) {
+    throw new UsageError(errorText(error));
+  }
+  const data = await askHub(access, request.path, request.method);
+  process.stdout.write(`${json ? JSON.stringify(data, undefined, 2) : request.print(data, Date.now())}\n`);
+  return 0;
+}
+
 async function sendRecorded(args: readonly string[]): Promise<number> {
   let what: ReplayOptions;
   try {
     what = parseReplay(args);
   } catch (error) {
+    if (error instanceof FrameFileError) {
+      process.stderr.write(`sluice: ${error.message}\n`);
+      return CONFIGURATION;
+    }
     throw new UsageError(errorText(error));
   }
   return (await runReplay(what, (text) => process.stdout.write(text))) ? 0 : CANNOT_START;
@@ -194,7 +238,7 @@ async function serve(args: readonly string[]): Promise<number> {
   const stop = Promise.withResolvers<NodeJS.Signals>();
   for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, stop.resolve);
   let hub: Hub | undefined;
-  process.on('SIGHUP', () => void hub?.reload());
+  process.on('SIGHUP', () => void hub?.reload(load(args)));
 
   hub = await startHub(loaded.config, log);
   if (hub.url !== undefined) process.stderr.write(firstSteps(hub.url));

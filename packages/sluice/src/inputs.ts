@@ -77,6 +77,7 @@ export function startInputs(options: InputsOptions): Inputs {
   const traces = createTraceDecoders({
     ...spans,
     onRejected: (reason, count) => metrics.droppedRows.inc({ input: AGENT_INPUT, reason }, count),
+    onWrongStarts: (count) => metrics.droppedFields.inc({ input: AGENT_INPUT, reason: 'wrong_start' }, count),
   });
   const agentLogs = createAgentLogDecoder(common);
   procEvents.start();

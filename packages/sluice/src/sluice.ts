@@ -6,22 +6,27 @@ import { guardListener } from './access/guard-listener.ts';
 import { bug, errorText, SluiceError } from './base/errors.ts';
 import { formatHostPort, type HostPort } from './base/config-schema.ts';
 import { LinearMemory } from './base/linear-memory.ts';
-import type { ActiveSeries, Readiness } from './base/ports.ts';
+import type { ActiveSeries, Readiness, SeriesLabels } from './base/ports.ts';
 import { VERSION } from './base/version.ts';
 import { findDataSource } from './catalog/catalog.ts';
 import type { DataSource } from './catalog/types.ts';
+import type { LoadedConfig } from './config/load.ts';
 import type { SluiceConfig } from './config/schema.ts';
 import { openControl } from './control/control.ts';
 import { toHttpLimits } from './http/config.ts';
+import { createDelivery } from './delivery/delivery.ts';
 import { guardListeners } from './http/guarded-listeners.ts';
 import { startHttp, type HttpServer } from './http/server.ts';
 import { AGENT_INPUT, startInputs } from './inputs.ts';
 import { openJournal } from './journal/journal.ts';
 import { lockDataDirectory } from './journal/lock.ts';
 import { toJournalOptions } from './journal/config.ts';
+import { createExporters } from './outputs.ts';
 import { toReadLimits } from './query/config.ts';
 import { createLabelsApi } from './query/labels/labels-api.ts';
 import { createRemoteRead } from './query/remote-read/remote-read.ts';
+import { loadSeriesLabels } from './query/series-labels.ts';
+import { exchange, type Exchangeable } from './reload.ts';
 import type { AcceptWindow } from './receivers/accept-window.ts';
 import { toAgentLimits } from './receivers/agent/config.ts';
 import { listenForAgents } from './receivers/agent/listen.ts';
@@ -39,7 +44,7 @@ import { rollUpReaders } from './storage/roll-up-query.ts';
 import { retentionMs } from './storage/retention.ts';
 import { TableVersions } from './storage/table-versions.ts';
 import { tellIdentity } from './storage/tell-identity.ts';
-import { emptyInventory } from './tags/empty-inventory.ts';
+import { openTags } from './tags/open-tags.ts';
 import { createTagger } from './tags/tagger.ts';
 import type { Log } from './telemetry/log.ts';
 import { createMetrics } from './telemetry/metrics.ts';
@@ -47,8 +52,11 @@ import { createMetrics } from './telemetry/metrics.ts';
 export interface Hub {
   /** Where the main listener listens (`http://127.0.0.1:20416`), if it is on. */
   readonly url: string | undefined;
-  /** Reads password and certificate files again. */
-  reload(): Promise<void>;
+  /**
+   * Takes over what can be exchanged of a configuration that was loaded again (exporters, credentials, certificates, agent groups), and reads password
+   * and certificate files again. With mistakes in it everything stays as it is, and the log names them.
+   */
+  reload(next: LoadedConfig): Promise<void>;
   /** Ends the intake, lets what runs finish until the deadline, saves everything. */
   stop(): Promise<void>;
 }
@@ -76,6 +84,7 @@ export async function startHub(config: SluiceConfig, log: Log): Promise<Hub> {
     }
   };
   const { dataDir, organisations } = config;
+  let running = Promise.resolve(config);
   try {
     const lock = await lockDataDirectory(dataDir);
     started.push(() => lock.release());
@@ -124,6 +133,9 @@ export async function startHub(config: SluiceConfig, log: Log): Promise<Hub> {
       metrics,
       log,
     });
+    const delivery = createDelivery({ journal, dataDir, metrics, log });
+    // After the end of the journal: exporters send what is in it by then.
+    started.push(() => delivery.stop(remainingMs()));
     started.push(() => journal.close());
     const versions = new TableVersions();
     const loading = { journalUuid: journal.uuid, target: storage.target, organisations, log, metrics };
@@ -142,6 +154,15 @@ export async function startHub(config: SluiceConfig, log: Log): Promise<Hub> {
       for (const each of loaders) each.nudge();
       void tellIdentity({ storage, dictionaries: series, log, signal: stopped.signal });
     });
+
+    const labels: SeriesLabels = {
+      find: (org, _metricLow, _metricHigh, seriesLow, seriesHigh) => series.get(org)?.labelsOf(seriesLow, seriesHigh),
+      load: (org, ids) => loadSeriesLabels(storage.store, org, ids),
+    };
+    const tags = await openTags({ dataDir, config: config.tags, organisations, metrics, log });
+    started.push(() => tags.stop());
+    const outputs = { names: tags.names, series: labels, metrics, log };
+    await delivery.apply(createExporters(config.exporters, outputs));
 
     const accept = (source: DataSource): AcceptWindow => {
       const behindMs = retentionMs(source, config.storage.retention);
@@ -162,7 +183,7 @@ export async function startHub(config: SluiceConfig, log: Log): Promise<Hub> {
     const control = await openControl({ dataDir, agents: config.agents, organisations, metrics, log });
     started.push(() => control.stop());
     const { append } = journal;
-    const tagger = createTagger({ inventory: () => emptyInventory });
+    const tagger = createTagger({ inventory: tags.inventory });
     const rows = new RowGather({
       input: AGENT_INPUT,
       append,
@@ -195,6 +216,8 @@ export async function startHub(config: SluiceConfig, log: Log): Promise<Hub> {
       ...createRemoteRead({ ...reading, versions: storage.store.engine === 'chdb' ? versions : undefined }),
       ...createLabelsApi(reading),
       ...control.routes,
+      ...delivery.routes,
+      ...tags.routes,
     ];
     const readiness = (): Readiness[] => [storage.ready(), ...loaders.map((each) => each.state())];
 
@@ -261,15 +284,22 @@ export async function startHub(config: SluiceConfig, log: Log): Promise<Hub> {
             dataPort: agents.addresses[0]?.port,
           });
 
+    const exchangeable: Exchangeable = {
+      guarded,
+      controlGuard,
+      control,
+      applyExporters: async (exporters) => delivery.apply(createExporters(exporters, outputs)),
+      metrics,
+      log,
+    };
     announce(http, { agent: agents.addresses, control: controlAddresses }, log);
     return {
       url: http.addresses.find((address) => address.listener === 'http')?.url,
       stop: stopAll,
-      async reload() {
-        const outcomes = await Promise.all([guarded.reload(), controlGuard?.reload()]);
-        const outcome = outcomes.includes(false) ? 'refused' : 'reloaded';
-        metrics.configReloads.inc({ outcome });
-        log.info({ outcome }, 'credentials and certificates read again');
+      async reload(next) {
+        // One after the other: each compares with what the one before has left.
+        running = running.then((config) => exchange(config, next, exchangeable));
+        await running;
       },
     };
   } catch (error) {

@@ -10,6 +10,8 @@ export interface ListenerGuard {
   readonly allows: ((address: string | undefined) => boolean) | undefined;
   /** Reads the certificate files again; false when one is broken (then the old ones stay). */
   reload(): Promise<boolean>;
+  /** Takes the certificate files of another section; false when they are broken (then the old ones stay). */
+  exchange(tls: TlsOptions | undefined): Promise<boolean>;
 }
 
 export interface GuardListenerOptions {
@@ -24,5 +26,6 @@ export async function guardListener({ tls, allow }: GuardListenerOptions, log: L
     tls: files,
     allows: allow === undefined ? undefined : createNetworkTest(allow),
     reload: async () => (await files?.reload()) ?? true,
+    exchange: async (next) => (next === undefined ? true : ((await files?.exchange(next)) ?? true)),
   };
 }

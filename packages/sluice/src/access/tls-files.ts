@@ -15,7 +15,7 @@ export interface TlsMaterial {
 
 /** The certificate files of one `tls` section. */
 export class TlsFiles {
-  readonly #options: TlsOptions;
+  #options: TlsOptions;
   readonly #log: Log;
   readonly #users = new Set<(material: TlsMaterial) => void>();
   #material: TlsMaterial;
@@ -45,6 +45,15 @@ export class TlsFiles {
   subscribe(use: (material: TlsMaterial) => void): () => void {
     this.#users.add(use);
     return () => this.#users.delete(use);
+  }
+
+  /** Takes the files of another section in place of these, if they are good; as `reload`. Whether clients are asked for certificates stays. */
+  async exchange(options: TlsOptions): Promise<boolean> {
+    const before = this.#options;
+    this.#options = { ...options, clientCertificates: before.clientCertificates };
+    const isGood = await this.reload();
+    if (!isGood) this.#options = before;
+    return isGood;
   }
 
   /** Reads the files again; connections made from then on use them. With a broken file the old ones stay, the log says so, and the answer is false. */

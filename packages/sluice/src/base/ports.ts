@@ -7,7 +7,8 @@ import type { SampleStage } from './sample-stage.ts';
  * Hands all Batches of one input to the journal; resolves when they are durable (design 2.1, invariant 2).
  *
  * The order of the list is the order on disk. The Batches' memory must stay untouched until the promise settles.
- * Rejects with SluiceError `journal_full`, `disk_full`, `journal_failed` or `stopping`; then nothing of the input counts as taken.
+ * Rejects with SluiceError `journal_full`, `disk_full`, `journal_failed`, `stopping` or `too_large` (it would never be taken); then nothing of the
+ * input counts as taken.
  */
 export type Append<B> = (batches: readonly B[], options?: AppendOptions) => Promise<void>;
 
@@ -279,4 +280,49 @@ export interface ReportedObject {
   readonly json: Uint8Array;
   /** Whether `json` is zlib-compressed. */
   readonly isCompressed: boolean;
+}
+
+/** What became of one batch of items that an exporter sent (design 2.2). Errors are told in these, not thrown. */
+export type SendOutcome =
+  | { readonly kind: 'sent' }
+  /** Nothing is wrong with the items: the same batch again, at the next endpoint, after a back-off of its own length or `afterMs`. */
+  | { readonly kind: 'retry'; readonly why: string; readonly afterMs?: number }
+  /** Password, certificate, right, address or topic: the same batch again, slowly, until somebody mends it. */
+  | { readonly kind: 'misconfigured'; readonly why: string }
+  /** The receiver will never take these items (indexes in the batch); the others were taken. */
+  | { readonly kind: 'rejected'; readonly items: readonly number[]; readonly why: string }
+  /** The receiver will never take the batch as it is and does not say which items it means: none was taken. */
+  | { readonly kind: 'refused'; readonly why: string };
+
+/**
+ * Names of what ids in rows stand for, per organisation (design 2.4). `''` = there is no such id. Answers may be kept until `version` changes.
+ */
+export interface Names {
+  /** Grows with every change; 0 = nothing was loaded yet: ids are exported in place of names. */
+  readonly version: number;
+  /** Name by kind (`region`, `az`, `host`, `l3_epc`, `subnet`, `pod_cluster`, `pod_ns`, `pod_node`, `pod_group`, `pod`, `service`, `gprocess`, `agent`) and id. */
+  name(org: number, kind: string, id: number): string;
+  /** Name of a resource by its kind's number (`l3_device_type`, `auto_instance_type`: 1 chost ... 255) and id. */
+  device(org: number, type: number, id: number): string;
+  /** Kind of a workload (130 deployment ...), 0 = unknown. */
+  podGroupType(org: number, podGroupId: number): number;
+  /** Kubernetes labels of a pod, in a stable order. */
+  podLabels(org: number, podId: number): readonly (readonly [name: string, value: string])[];
+}
+
+/** Label sets of Prometheus series by id, for readers of `prometheus.samples`. */
+export interface SeriesLabels {
+  /**
+   * Canonical label fields of a series as they stand in a 1.0 TimeSeries (sorted, with `__name__`), or undefined when it is not in memory. The bytes
+   * are good until the caller lets the event loop turn.
+   */
+  find(
+    org: number,
+    metricLow: number,
+    metricHigh: number,
+    seriesLow: number,
+    seriesHigh: number,
+  ): Uint8Array | undefined;
+  /** The same for series that are not in memory any more, from the database: 4 Uint32 a series as above; undefined where nobody knows it. */
+  load(org: number, ids: Uint32Array): Promise<readonly (Uint8Array | undefined)[]>;
 }

@@ -3,6 +3,7 @@ import { exportable, text, u32, u64, u8, word } from './columns.ts';
 import { eventColumns, exportedEventFields, syscallColumns } from './event-columns.ts';
 import { eventKeys, processEventKeys } from './keys.ts';
 import type { ColumnSpec, DataSource } from './types.ts';
+import { podNode } from './universal-tags.ts';
 
 /** Tables of database `event`: what happened to resources, files and processes. */
 
@@ -50,7 +51,24 @@ function eventTable({ name, description, columns, partitionBy }: EventTable): Da
   };
 }
 
-/** Not for exporters. */
+/** DeepFlow has no exporter for these, and so no spelling of its own. */
+const resourceEventFields: readonly ColumnSpec[] = exportedEventFields.map((field) => {
+  switch (field.name) {
+    case 'signal_source':
+      return { ...field, enum: 'event_signal_source' };
+    case 'event_type':
+      return { ...field, enum: 'event_type' };
+    case 'event_desc': {
+      const { exported: _, ...told } = field;
+      return { ...told, ...eventInfo };
+    }
+    case podNode.name:
+      return podNode;
+    default:
+      return field;
+  }
+});
+
 export const resourceEvent: DataSource = {
   ...agentRows,
   id: 'event.event',
@@ -59,6 +77,7 @@ export const resourceEvent: DataSource = {
   description: 'Events of resources and of Kubernetes',
   columns: eventColumns,
   keys: eventKeys,
+  exportFields: exportable(resourceEventFields),
   orderBy,
   partitionBy: '12 hours',
   retention: keptDays(30),

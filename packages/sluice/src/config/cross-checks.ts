@@ -1,23 +1,29 @@
 import { formatHostPort } from '../base/config-schema.ts';
-import { organisationProblem } from '../control/config.ts';
+import { organisationProblems } from '../control/config.ts';
 import { exposureProblem } from '../http/config.ts';
+import { tagOrganisationProblem } from '../tags/config.ts';
 import { allowProblem } from './listen.ts';
+import type { Path } from './locate.ts';
 import type { SluiceConfig } from './schema.ts';
 import type { Place, Problem } from './source.ts';
 
 /** Where the value at a path stands. */
-export type PlaceOf = (path: readonly string[]) => Place;
+export type PlaceOf = (path: Path) => Place;
 
 /** What no section can see alone. Sections with mistakes of their own are absent. */
 export function crossChecks(config: Partial<SluiceConfig>, placeOf: PlaceOf): Problem[] {
   const problems: Problem[] = [];
-  const complain = (path: readonly string[], message: string | undefined) => {
+  const complain = (path: Path, message: string | undefined) => {
     if (message !== undefined) problems.push({ place: placeOf(path), message });
   };
   complain(['data-dir'], patternProblem(config));
+  complain(['storage', 'engine'], nowhereProblem(config));
   const { agents, listen, organisations } = config;
   if (agents !== undefined && organisations !== undefined) {
-    complain(['agents', 'groups'], organisationProblem(agents, organisations));
+    for (const { path, message } of organisationProblems(agents, organisations)) complain(path, message);
+  }
+  if (config.tags !== undefined && organisations !== undefined) {
+    complain(['tags'], tagOrganisationProblem(config.tags, organisations));
   }
   if (listen === undefined) return problems;
   for (const name of ['http', 'integration'] as const) {
@@ -42,6 +48,21 @@ export function crossChecks(config: Partial<SluiceConfig>, placeOf: PlaceOf): Pr
     }
   }
   return problems;
+}
+
+/** Everything would be acknowledged and thrown away. */
+function nowhereProblem({ storage, exporters }: Partial<SluiceConfig>): string | undefined {
+  if (storage?.engine !== 'none' || exporters === undefined || exporters.length > 0) return undefined;
+  return 'storage.engine: none keeps nothing and no exporter is on, so all data would be acknowledged and thrown away: write an exporter that is on, or another engine';
+}
+
+/** What a hub without storage does with what nobody reads. */
+export function forwarderNotes({ storage, exporters }: Partial<SluiceConfig>): string[] {
+  if (storage?.engine !== 'none' || exporters === undefined || exporters.length === 0) return [];
+  const read = new Set(exporters.flatMap((exporter) => exporter.dataSources));
+  return [
+    `storage.engine: none keeps nothing: only ${[...read].toSorted().join(', ')} is exported, and what comes in for other data sources is taken and thrown away; no query has an answer`,
+  ];
 }
 
 /** The embedded database reads the paths of segments as patterns: it would find no file, or others as well. */

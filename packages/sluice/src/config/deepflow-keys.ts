@@ -287,21 +287,3 @@ export const DEEPFLOW_KEYS: DeepflowSection = {
   querier,
   ingester,
 };
-
-const condition: DeepflowSection = { type: 'text' };
-const filter: DeepflowSection = { ...keys('text', 'field-name operator'), 'field-values': 'texts' };
-
-/** One entry of `ingester.exporters` (or of `exporters:` at the top, as DeepFlow's quick start writes it). */
-export const EXPORTER_KEYS: DeepflowSection = {
-  ...keys('text', 'name protocol topic from'),
-  ...keys('boolean', 'enabled export-empty-tag export-empty-metrics-disabled'),
-  ...keys('boolean', 'enum-translate-to-name-disabled universal-tag-translate-to-name-disabled'),
-  ...keys('texts', 'data-sources endpoints export-fields'),
-  ...keys('number', 'queue-count queue-size batch-size flush-timeout'),
-  'max-backlog-bytes': 'text',
-  'tag-filter-condition': condition,
-  'tag-filters': [filter],
-  'tag-filters-groups': [{ 'tag-filter-condition': condition, 'tag-filters': [filter] }],
-  'extra-headers': 'map',
-  sasl: { enabled: 'boolean', ...keys('text', 'security-protocol sasl-mechanism username password') },
-};

@@ -1,57 +1,34 @@
 import { shown } from '../base/config-schema.ts';
 import { bug } from '../base/errors.ts';
-import {
-  DEEPFLOW_KEYS,
-  EXPORTER_KEYS,
-  type DeepflowKind,
-  type DeepflowSection,
-  type DeepflowShape,
-} from './deepflow-keys.ts';
+import { DEEPFLOW_KEYS, type DeepflowKind, type DeepflowSection, type DeepflowShape } from './deepflow-keys.ts';
 import { canonical, nearestHint } from './nearest.ts';
 import type { Located, LocatedEntry, Problem } from './source.ts';
 
 /** What became of the keys of DeepFlow's server.yaml that Sluice does not obey. */
 export interface DeepflowFindings {
-  /** Wrong types anywhere; unknown keys of an exporter. */
+  /** Wrong types anywhere. */
   readonly problems: Problem[];
   /** Unknown keys of DeepFlow's sections. */
   readonly warnings: Problem[];
   /** Paths of known keys that have no effect here. */
   readonly unused: string[];
-  /** Paths of what this version does not do yet. */
-  readonly unimplemented: string[];
 }
 
 const MOST_HINTS = 200;
 
-const EXPORTERS: DeepflowShape = [EXPORTER_KEYS];
-
-/** Looks through the top-level keys that are DeepFlow's. */
+/** Looks through the top-level keys that are DeepFlow's. `ingester.exporters` is a section of Sluice's. */
 export function checkDeepflow(entries: Iterable<readonly [string, LocatedEntry]>): DeepflowFindings {
-  const findings: DeepflowFindings = { problems: [], warnings: [], unused: [], unimplemented: [] };
+  const findings: DeepflowFindings = { problems: [], warnings: [], unused: [] };
   for (const [key, entry] of entries) {
-    if (key === 'exporters') {
-      checkExporters(entry.node, key, findings);
-      continue;
-    }
     const shape = DEEPFLOW_KEYS[key];
-    if (shape !== undefined) walk(entry.node, shape, { path: key, strict: false, findings });
+    if (shape !== undefined) walk(entry.node, shape, { path: key, findings });
   }
   return findings;
 }
 
 interface Walk {
   readonly path: string;
-  /** Unknown keys are problems, not warnings. */
-  readonly strict: boolean;
   readonly findings: DeepflowFindings;
-}
-
-function checkExporters(node: Located, path: string, findings: DeepflowFindings): void {
-  if (isNull(node) || (node.kind === 'list' && node.items.length === 0)) return;
-  findings.unimplemented.push(path);
-  // Their keys are checked all the same, but they are named once, not key by key.
-  walk(node, EXPORTERS, { path, strict: true, findings: { ...findings, unused: [] } });
 }
 
 function walk(node: Located, shape: DeepflowShape, at: Walk): void {
@@ -73,22 +50,17 @@ function walk(node: Located, shape: DeepflowShape, at: Walk): void {
 function walkKey(key: string, entry: LocatedEntry, section: DeepflowSection, at: Walk): void {
   const known = knownName(key, section);
   const path = `${at.path}.${known ?? key}`;
-  if (path === 'ingester.exporters') {
-    checkExporters(entry.node, path, at.findings);
-    return;
-  }
+  if (at.path === 'ingester' && canonical(key) === 'exporters') return;
   const shape = known === undefined ? undefined : section[known];
   if (shape !== undefined) {
     walk(entry.node, shape, { ...at, path });
     return;
   }
   const names = at.path === 'ingester' ? [...Object.keys(section), 'exporters'] : Object.keys(section);
-  const what = at.strict ? 'unknown key' : 'unknown DeepFlow key';
   // Looking for the nearest key takes time: a file of garbage has more of them than anybody reads.
   const { problems, warnings } = at.findings;
   const hint = problems.length + warnings.length < MOST_HINTS ? nearestHint(key, names) : '';
-  const message = `${what} ${JSON.stringify(key)} in ${at.path}${hint}`;
-  (at.strict ? problems : warnings).push({ place: entry.place, message });
+  warnings.push({ place: entry.place, message: `unknown DeepFlow key ${JSON.stringify(key)} in ${at.path}${hint}` });
 }
 
 /** DeepFlow's own pages spell some keys with `_` for `-`; both are understood. */

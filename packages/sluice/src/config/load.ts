@@ -1,17 +1,18 @@
 import { resolve } from 'node:path';
 import type { z } from 'zod';
 import { bug } from '../base/errors.ts';
-import { crossChecks } from './cross-checks.ts';
 import { adoptAgentPort } from './agent-port.ts';
+import { crossChecks, forwarderNotes } from './cross-checks.ts';
 import { checkDeepflow } from './deepflow.ts';
 import { DEEPFLOW_KEYS } from './deepflow-keys.ts';
-import { materialize, type Surroundings } from './materialize.ts';
-import { findings, issueText, type Finding } from './messages.ts';
+import { readExporters } from './exporters.ts';
+import { isAbsent, nodeAt, placeOf } from './locate.ts';
+import type { Surroundings } from './materialize.ts';
 import { nearest, nearestHint } from './nearest.ts';
 import { applySet, put } from './overrides.ts';
 import { fileErrorText, readBounded } from './read-file.ts';
-import { isSectionName, SECTIONS, UNIMPLEMENTED, type SectionName, type SluiceConfig } from './schema.ts';
-import { childSchema, knownKeys } from './schema-tree.ts';
+import { isSectionName, SECTIONS, UNIMPLEMENTED, type SluiceConfig } from './schema.ts';
+import { parseSection } from './section.ts';
 import { readSource, SOURCE_LIMITS, type Located, type LocatedEntry, type Place, type Problem } from './source.ts';
 
 export interface LoadOptions {
@@ -51,13 +52,22 @@ export function loadConfig(options: LoadOptions): LoadedConfig {
 
   const sections = parseSections(entries, around);
   // A default is relative to the working directory, as what is given on the command line.
-  const parsed = sections.dataDir === undefined ? sections : { ...sections, dataDir: resolve(sections.dataDir) };
-  const warnings = unknownTopLevel(entries, problems);
+  const exporters = readExporters(entries, around);
+  problems.push(...exporters.problems);
+  const parsed = {
+    ...sections,
+    ...(sections.dataDir === undefined ? {} : { dataDir: resolve(sections.dataDir) }),
+    ...(exporters.exporters === undefined ? {} : { exporters: exporters.exporters }),
+  };
+  const warnings = [...unknownTopLevel(entries, problems), ...exporters.warnings];
   const deepflow = checkDeepflow([...entries].filter(([key]) => !isSectionName(key)));
   problems.push(...deepflow.problems, ...crossChecks(parsed, (path) => placeOf(root, path)));
   warnings.push(...deepflow.warnings);
 
-  const unimplemented = [...UNIMPLEMENTED.filter((path) => isGiven(root, path)), ...deepflow.unimplemented];
+  const unimplemented = UNIMPLEMENTED.filter((path) => {
+    const node = nodeAt(root, path.split('.'));
+    return !isAbsent(node) && !(node?.kind === 'list' && node.items.length === 0);
+  });
   const notes = [
     ...adopted.notes,
     ...oneLine(
@@ -65,6 +75,8 @@ export function loadConfig(options: LoadOptions): LoadedConfig {
       deepflow.unused.filter((path) => !adopted.used.includes(path)),
     ),
     ...oneLine('not implemented in this version, so without effect', unimplemented),
+    ...exporters.notes,
+    ...forwarderNotes(parsed),
   ];
   const config = problems.length === 0 ? freeze(complete(parsed)) : undefined;
   return result(config, { problems, warnings, notes });
@@ -111,43 +123,21 @@ function readFile(path: string, problems: Problem[]) {
 function parseSections(entries: ReadonlyMap<string, LocatedEntry>, around: Surroundings): Partial<SluiceConfig> {
   const parsed: Record<string, unknown> = {};
   for (const name of Object.keys(SECTIONS).filter((key) => isSectionName(key))) {
-    const schema: z.ZodType = SECTIONS[name];
+    if (name === 'exporters') continue;
     const entry = entries.get(name);
-    const isNull = entry?.node.kind === 'scalar' && entry.node.value === null;
-    const input = entry === undefined || isNull ? undefined : materialize(entry.node, schema, around);
-    const outcome = schema.safeParse(input, { error: issueText });
-    if (outcome.success) {
-      parsed[propertyName(name)] = outcome.data;
-      continue;
-    }
-    for (const finding of findings(outcome.error.issues, input)) {
-      around.problems.push(toProblem(finding, name, entry));
-    }
+    const schema: z.ZodType = SECTIONS[name];
+    const section = { schema, path: [name], node: entry?.node, place: entry?.place };
+    const outcome = parseSection(section, around);
+    if (outcome !== undefined) parsed[propertyName(name)] = outcome.value;
   }
   return parsed;
-}
-
-function toProblem(finding: Finding, section: SectionName, entry: LocatedEntry | undefined): Problem {
-  const name = pathText([section, ...finding.path]);
-  const found = locate(entry?.node, finding.path);
-  const place = found?.place ?? entry?.place ?? { text: name, order: 0, inFile: false };
-  if (finding.unknownKey === undefined) {
-    // Where the place is the option's name, it has said which key it is.
-    return { place, message: place.text === `--set ${name}` ? finding.message : `${name}: ${finding.message}` };
-  }
-  let schema = SECTIONS[section] as ReturnType<typeof childSchema>;
-  for (const step of finding.path) schema = childSchema(schema, step);
-  const key = found?.kind === 'mapping' ? found.entries.get(finding.unknownKey) : undefined;
-  const known = knownKeys(schema);
-  const hint = nearestHint(finding.unknownKey, known) || `; known keys: ${known.join(', ')}`;
-  return { place: key?.place ?? place, message: `${finding.message} in ${name}${hint}` };
 }
 
 /** A top-level key that neither Sluice nor DeepFlow knows: a mistake, in a DeepFlow file one that may be a newer DeepFlow's. */
 function unknownTopLevel(entries: ReadonlyMap<string, LocatedEntry>, problems: Problem[]): Problem[] {
   const warnings: Problem[] = [];
   const own = Object.keys(SECTIONS);
-  const theirs = [...Object.keys(DEEPFLOW_KEYS), 'exporters'];
+  const theirs = Object.keys(DEEPFLOW_KEYS);
   const isDeepflowFile = theirs.some((key) => entries.has(key));
   for (const [key, { place }] of entries) {
     if (isSectionName(key) || theirs.includes(key)) continue;
@@ -174,43 +164,6 @@ function isWhole(parsed: Partial<SluiceConfig>): parsed is SluiceConfig {
 
 function propertyName(section: string): string {
   return section.replaceAll(/-(.)/g, (_, letter: string) => letter.toUpperCase());
-}
-
-/** The value at a path, or the nearest thing above it. */
-function locate(node: Located | undefined, path: readonly (string | number)[]): Located | undefined {
-  let current = node;
-  for (const step of path) {
-    let next: Located | undefined;
-    if (current?.kind === 'mapping') next = current.entries.get(String(step))?.node;
-    else if (current?.kind === 'list' && typeof step === 'number') next = current.items[step];
-    if (next === undefined) return current;
-    current = next;
-  }
-  return current;
-}
-
-function placeOf(root: Located | undefined, path: readonly string[]): Place {
-  return locate(root, path)?.place ?? { text: pathText(path), order: 0, inFile: false };
-}
-
-function isGiven(root: Located | undefined, path: string): boolean {
-  let current = root;
-  for (const key of path.split('.')) {
-    if (current?.kind !== 'mapping') return false;
-    current = current.entries.get(key)?.node;
-  }
-  return current !== undefined && !(current.kind === 'scalar' && current.value === null);
-}
-
-/** `listen.http.addresses[1]`, keys with dots in quotes. */
-function pathText(path: readonly (string | number)[]): string {
-  return path
-    .map((step, index) => {
-      if (typeof step === 'number') return `[${step}]`;
-      const key = /^[\w-]+$/.test(step) ? step : JSON.stringify(step);
-      return index === 0 ? key : `.${key}`;
-    })
-    .join('');
 }
 
 function oneLine(what: string, paths: readonly string[]): string[] {

@@ -21,8 +21,10 @@ export interface Surroundings {
  * is still known: null is left out (unless it means something there), paths become absolute and are looked at, secrets are read.
  */
 export function materialize(node: Located, schema: Schema | undefined, around: Surroundings): unknown {
-  if (node.kind === 'scalar')
-    return typeof node.value === 'string' ? text(node.value, node, { schema, around }) : node.value;
+  if (node.kind === 'scalar') {
+    const value = asWritten(node, schema);
+    return typeof value === 'string' ? text(value, node, { schema, around }) : value;
+  }
   if (node.kind === 'list')
     return node.items.map((item, index) => materialize(item, childSchema(schema, index), around));
   const reference = secretReference(node, schema, around);
@@ -35,6 +37,14 @@ export function materialize(node: Located, schema: Schema | undefined, around: S
     if (!isNull || acceptsNull(child)) result[key] = materialize(entry.node, child, around);
   }
   return result;
+}
+
+/** Where a text is wanted that people write without quotes even if it is a number, as DeepFlow reads it: what stands in the file. */
+function asWritten(node: LocatedScalar, schema: Schema | undefined): LocatedScalar['value'] {
+  const { value, source } = node;
+  if (value === null || typeof value === 'string') return value;
+  const isText = textFormats(schema).some((format) => format === 'scalar text' || format === 'secret');
+  return isText ? (source ?? String(value)) : value;
 }
 
 interface Target {
@@ -56,7 +66,12 @@ function text(value: string, node: LocatedScalar, { schema, around }: Target): u
     return path;
   }
   if (formats.includes('secret path')) return secretFromFile(absolute(value, node.place, around), node.place, around);
-  if (formats.includes('secret reference')) {
+  if (formats.includes('secret file')) {
+    const path = absolute(value, node.place, around);
+    secretFromFile(path, node.place, around);
+    return path;
+  }
+  if (formats.includes('secret reference') || formats.includes('secret')) {
     const source = secretSource(value);
     return source?.kind === 'environment' ? secretFromEnvironment(source.name, node.place, around) : value;
   }
@@ -64,7 +79,8 @@ function text(value: string, node: LocatedScalar, { schema, around }: Target): u
 }
 
 function secretReference(node: LocatedMapping, schema: Schema | undefined, around: Surroundings): Secret | undefined {
-  if (node.entries.size !== 1 || !textFormats(schema).includes('secret reference')) return undefined;
+  const isSecret = textFormats(schema).some((format) => format === 'secret reference' || format === 'secret');
+  if (node.entries.size !== 1 || !isSecret) return undefined;
   const file = node.entries.get('file')?.node;
   if (file?.kind !== 'scalar' || typeof file.value !== 'string' || file.value === '') return undefined;
   return secretFromFile(absolute(file.value, file.place, around), file.place, around);

@@ -37,7 +37,7 @@ export function renderReference(): string {
     '# Durations: 500ms, 30s, 1h30m, 15d. Sizes: 512, 64MiB, 1.5GiB, 1GB. Paths in this file are relative to its folder.',
     '# Secrets are read from files or from the environment: ${NAME}.',
   ];
-  const sections = referenceKeys().map((key) => ['', ...yamlLines(key, WIDTH)]);
+  const sections = referenceKeys().map((key) => ['', ...yamlLines(key, WIDTH).map(rendered)]);
   return `${[...head, ...sections.flat()].join('\n')}\n`;
 }
 
@@ -88,8 +88,17 @@ function mappingOf(core: Schema): Mapping | undefined {
     .map((option) => (option.format === undefined ? mappingOf(option.core) : undefined))
     .filter((mapping) => mapping !== undefined);
   if (found.length === 0) return undefined;
-  const shape = Object.fromEntries(found.flatMap((mapping) => Object.entries(mapping.shape)));
+  const shape: Record<string, Schema> = {};
+  for (const [key, schema] of found.flatMap((mapping) => Object.entries(mapping.shape))) {
+    const other = shape[key];
+    shape[key] = other === undefined || peel(other).core === peel(schema).core ? schema : either(other, schema);
+  }
   return { shape, isList: found.every(({ isList }) => isList) };
+}
+
+/** A key that takes different values in the alternatives of a union. */
+function either(one: Schema, other: Schema): Schema {
+  return z.union([one, other]).meta({ description: peel(one).description ?? '' });
 }
 
 function typeText(peeled: Peeled): string {
@@ -98,7 +107,9 @@ function typeText(peeled: Peeled): string {
 }
 
 function formatText(format: string | undefined): string | undefined {
-  if (format === 'folder' || format === 'secret path') return 'path';
+  if (format === 'folder' || format === 'secret path' || format === 'secret file') return 'path';
+  if (format === 'scalar text') return 'text';
+  if (format === 'secret') return 'text, ${NAME} or {file: path}';
   return format === 'secret reference' ? '${NAME} or {file: path}' : format;
 }
 
@@ -127,37 +138,60 @@ function fallbackText({ fallback, format, core }: Peeled): string | undefined {
 
 const WIDTH = 118;
 
+/** A line of the reference before it is indented: `remark` and `absent` (a key that is not written) stand behind a hash. */
+interface Line {
+  readonly kind: 'remark' | 'key' | 'absent';
+  readonly text: string;
+}
+
+function rendered({ kind, text }: Line): string {
+  return kind === 'key' ? text : `# ${text}`;
+}
+
 /** `width` is what is left of a line at this depth. */
-function yamlLines(key: ReferenceKey, width: number): string[] {
-  const comments = wrap(key.description, width - 2).map((line) => `# ${line}`);
-  if (key.fallback !== undefined) return [...comments, `${key.key}: ${key.fallback}`, ...alternative(key, width)];
-  if (key.sameAs !== undefined) return [`# ${key.key}: ${key.type}`];
-  if (key.children.length === 0)
-    return [...comments, `# ${key.key}: ${shortened(key.type, width - key.key.length - 4)}`];
-  const children = key.children.flatMap((child) => yamlLines(child, width - (key.isList ? 6 : 4)));
+function yamlLines(key: ReferenceKey, width: number): Line[] {
+  const remarks = wrap(key.description, width - 2).map((text): Line => ({ kind: 'remark', text }));
+  if (key.fallback !== undefined) {
+    return [...remarks, { kind: 'key', text: `${key.key}: ${key.fallback}` }, ...alternative(key, width)];
+  }
+  if (key.sameAs !== undefined) return [{ kind: 'absent', text: `${key.key}: ${key.type}` }];
+  if (key.children.length === 0) {
+    return [...remarks, { kind: 'absent', text: `${key.key}: ${shortened(key.type, width - key.key.length - 4)}` }];
+  }
+  const children = childLines(key, width);
   // A mapping whose keys all have no default would be null, that is absent.
-  const isAbsent = key.isOptional || key.isList || children.every((line) => line.startsWith('#'));
-  if (!isAbsent) return [...comments, `${key.key}:`, ...children.map((line) => `  ${line}`)];
-  return [...comments, ...commentedOut(key, children)];
+  const isAbsent = key.isOptional || key.isList || children.every(({ kind }) => kind !== 'key');
+  if (isAbsent) return [...remarks, ...commentedOut(key, children)];
+  const below = children.map((line): Line => ({ kind: 'key', text: `  ${rendered(line)}` }));
+  return [...remarks, { kind: 'key', text: `${key.key}:` }, ...below];
+}
+
+function childLines(key: ReferenceKey, width: number): Line[] {
+  return key.children.flatMap((child) => yamlLines(child, width - (key.isList ? 6 : 4)));
 }
 
 /** The keys that may stand in the place of a default, as a comment. */
-function alternative(key: ReferenceKey, width: number): string[] {
-  if (key.children.length === 0) return [];
-  const children = key.children.flatMap((child) => yamlLines(child, width - (key.isList ? 6 : 4)));
-  return commentedOut(key, children);
+function alternative(key: ReferenceKey, width: number): Line[] {
+  return key.children.length === 0 ? [] : commentedOut(key, childLines(key, width));
 }
 
-function commentedOut(key: ReferenceKey, children: readonly string[]): string[] {
-  const plain = children.map((line) => line.replace(/^# (?=[\w-]+:(?: |$)| )/, ''));
-  const indented = key.isList ? listEntry(plain) : plain;
-  return [`${key.key}:`, ...indented.map((line) => `  ${line}`)].map((line) => `# ${line}`);
+function commentedOut(key: ReferenceKey, children: readonly Line[]): Line[] {
+  const lines = key.isList ? listEntry(children) : children.map((line) => uncommented(line));
+  return [`${key.key}:`, ...lines.map((line) => `  ${line}`)].map((text) => ({ kind: 'absent', text }));
+}
+
+/** What remains when the hash before a key is taken away. */
+function uncommented({ kind, text }: Line): string {
+  return kind === 'remark' ? `# ${text}` : text;
 }
 
 /** Lines of a mapping as the only entry of a list: the dash stands before its first key. */
-function listEntry(lines: readonly string[]): string[] {
-  const first = lines.findIndex((line) => !line.startsWith('#'));
-  return lines.map((line, index) => (index < first ? line : `${index === first ? '- ' : '  '}${line}`));
+function listEntry(lines: readonly Line[]): string[] {
+  const first = lines.findIndex(({ kind }) => kind !== 'remark');
+  return lines.map((line, index) => {
+    const text = uncommented(line);
+    return index < first ? text : `${index === first ? '- ' : '  '}${text}`;
+  });
 }
 
 /** The beginning of a long list of values. */

@@ -10,10 +10,9 @@ import { profileLimitsSchema } from '../receivers/profile/config.ts';
 import { tracesLimitsSchema } from '../receivers/opentelemetry/config.ts';
 import { remoteWriteLimitsSchema } from '../receivers/prometheus/config.ts';
 import { storageConfig } from '../storage/config.ts';
+import { exportersSchema, type ExporterConfig } from './exporter-schema.ts';
+import { tagsSchema } from '../tags/config.ts';
 import { agentListenSchema, controlListenSchema } from './listen.ts';
-
-/** A section whose room does not exist in this version: any mapping is taken and named in one log line. */
-const later = (description: string) => z.record(z.string(), z.unknown()).optional().meta({ description });
 
 /**
  * The whole configuration: one line a section, each room's own schema where it has one. Rooms' parts of `limits` are put side by side.
@@ -78,7 +77,8 @@ export const SECTIONS = {
   auth: authSchema.optional(),
   tls: tlsSchema.optional(),
   agents: agentsSchema.prefault({}).meta({ description: 'What agents are told, docs/agents.md' }),
-  tags: later('Sources of universal tags (not implemented in this version)'),
+  tags: tagsSchema.prefault({}).meta({ description: 'Where universal tags come from, docs/tags.md' }),
+  exporters: exportersSchema,
 } as const;
 
 export type SectionName = keyof typeof SECTIONS;
@@ -89,7 +89,10 @@ export function isSectionName(key: string): key is SectionName {
 
 /** The loaded configuration: immutable, defaults filled in, durations in milliseconds, sizes in bytes, secrets read. */
 export type SluiceConfig = {
-  readonly [Name in SectionName as CamelCase<Name>]: Frozen<z.output<(typeof SECTIONS)[Name]>>;
+  readonly [Name in Exclude<SectionName, 'exporters'> as CamelCase<Name>]: Frozen<z.output<(typeof SECTIONS)[Name]>>;
+} & {
+  /** Those that are on, each with a name of its own. */
+  readonly exporters: readonly ExporterConfig[];
 };
 
 /** The name of a section as a property: `data-dir` is `dataDir`. */
@@ -104,4 +107,4 @@ type Frozen<T> = T extends readonly (infer Item)[]
     : T;
 
 /** Known keys that only a later version obeys. */
-export const UNIMPLEMENTED = ['tags'] as const;
+export const UNIMPLEMENTED = ['tags.kubernetes', 'tags.prometheus_http_api_addresses'] as const;

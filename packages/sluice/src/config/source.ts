@@ -31,6 +31,8 @@ export interface LocatedScalar {
   readonly kind: 'scalar';
   readonly place: Place;
   readonly value: string | number | boolean | null;
+  /** What was written, where it is not the value itself: numbers may be spelled in many ways. */
+  readonly source?: string | undefined;
 }
 
 interface LocatedList {
@@ -94,7 +96,9 @@ export function readSource(text: string, placeAt: (line: number, column: number)
     return { root: undefined, problems: [{ place: placeAt(1, 1), message: `cannot read YAML: ${errorText(error)}` }] };
   }
   for (const error of [...document.errors, ...document.warnings].slice(0, SOURCE_LIMITS.problems)) {
-    problems.push({ place: place(error.pos[0]), message: yamlMessage(error.code, error.message) });
+    const at = error.pos[0];
+    const line = text.slice(text.lastIndexOf('\n', at - 1) + 1, text.indexOf('\n', at) + 1 || undefined).trimEnd();
+    problems.push({ place: place(at), message: operatorMessage(line) ?? yamlMessage(error.code, error.message) });
   }
   const contents = document.contents;
   if (problems.length > 0 || contents === null) return { root: undefined, problems };
@@ -137,7 +141,8 @@ class Conversion {
     }
     const value = isScalar(node) ? node.value : null;
     const simple = typeof value === 'string' || typeof value === 'number' || typeof value === 'boolean';
-    return { kind: 'scalar', place, value: simple ? value : null };
+    const source = isScalar(node) && typeof value !== 'string' ? node.source : undefined;
+    return { kind: 'scalar', place, value: simple ? value : null, ...(source === undefined ? {} : { source }) };
   }
 
   #mapping(node: YAMLMap, place: Place, depth: number): Located {
@@ -170,7 +175,12 @@ class Conversion {
 
   #alias(alias: Alias, place: Place): Located {
     const target = this.#anchors.get(alias.source);
-    if (target === undefined) return this.#refuse(place, `there is no anchor &${alias.source} before this alias`);
+    if (target === undefined) {
+      return this.#refuse(
+        place,
+        `there is no anchor &${alias.source} before this alias; a text that begins with * stands in quotes`,
+      );
+    }
     if (target === 'open') return this.#refuse(place, `the alias *${alias.source} stands inside its own anchor`);
     this.#values += target.values;
     return this.#values > SOURCE_LIMITS.values ? this.#refuse(place, TOO_MANY) : target.node;
@@ -194,6 +204,13 @@ function keyText(value: unknown, source: string | undefined): string | undefined
 
 function isEmpty(node: Located): boolean {
   return node.kind === 'scalar' && node.value === null;
+}
+
+/** Operators of filters that begin a tag or a key of YAML when they stand without quotes. */
+function operatorMessage(line: string): string | undefined {
+  const operator = /\boperator\s*:\s*(!=|!~|!:|!|:)(?=[\s,}]|$)/.exec(line)?.[1];
+  if (operator === undefined) return undefined;
+  return `the operator ${operator} means something else in YAML: quote it, operator: "${operator}"`;
 }
 
 /** The parser's own words where they are clear, ours where they talk to programmers. */

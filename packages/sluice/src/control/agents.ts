@@ -121,9 +121,10 @@ export class Agents {
     } else {
       this.#watchForDoubles(agent, about, ends.remote);
     }
-    agent.facts = facts;
+    // Agents say the same every few seconds: what is kept stays, and does not become garbage among what is old.
+    agent.facts = kept(agent.facts, facts);
     agent.group = group;
-    agent.about = about;
+    agent.about = kept(agent.about, about);
     agent.state = request.state ?? 0;
     agent.address = ends.remote;
     agent.seenMs = nowMs;
@@ -216,6 +217,13 @@ function aboutOf(request: SyncRequest): AgentAbout {
     isInKubernetes: signs.some((sign) => sign !== undefined && sign !== ''),
     bootTimeS: request.boot_time ?? 0,
   };
+}
+
+/** The former one if both say the same. */
+function kept<T extends object>(former: T, now: T): T {
+  const before: readonly unknown[] = Object.values(former);
+  const after: readonly unknown[] = Object.values(now);
+  return before.every((value, index) => value === after[index]) ? former : now;
 }
 
 function cut(text: string | undefined, most: number = MAX_TEXT): string {

@@ -40,8 +40,10 @@ export interface AgentsOptions {
   readonly maxConnections: number;
   /** Table of address ranges for the provinces of flows. */
   readonly provinces: string | undefined;
-  /** In the order of the file; the last one is the default group. */
+  /** In the order in which they are tried; the last one is the default group. */
   readonly groups: readonly AgentGroup[];
+  /** Names of the groups in the order of the file. */
+  readonly groupNames: readonly string[];
 }
 
 /** Kinds of hosts, by the name used here: the protocol's numbers. */
@@ -205,6 +207,7 @@ export const agentsSchema = z
       maxMessageBytes: agents['max-message'],
       maxConnections: agents['max-connections'],
       provinces: agents.provinces,
+      groupNames: agents.groups.map(({ name }) => name),
       groups: [...agents.groups.filter(({ match }) => match !== undefined), defaults[0] ?? DEFAULT_GROUP],
     };
   });
@@ -263,9 +266,15 @@ function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
-/** Why the groups do not go with the accepted organisations, or undefined. */
-export function organisationProblem(agents: AgentsOptions, organisations: readonly number[]): string | undefined {
-  const wrong = agents.groups.find(({ org }) => org !== undefined && !organisations.includes(org));
-  if (wrong === undefined) return undefined;
-  return `agents.groups: the organisation ${wrong.org} of the group ${wrong.name} is not one of organisations (${organisations.join(', ')})`;
+/** Groups of organisations that are not accepted: where that stands in the file, and what is wrong. */
+export function organisationProblems(
+  agents: AgentsOptions,
+  organisations: readonly number[],
+): readonly { readonly path: readonly (string | number)[]; readonly message: string }[] {
+  return agents.groups.flatMap(({ name, org }) => {
+    if (org === undefined || organisations.includes(org)) return [];
+    const path = ['agents', 'groups', agents.groupNames.indexOf(name), 'org'];
+    const message = `agents.groups: expected one of organisations (${organisations.join(', ')}) for the group ${name}; got ${org}`;
+    return [{ path, message }];
+  });
 }

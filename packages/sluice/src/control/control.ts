@@ -111,21 +111,21 @@ export async function openControl(options: ControlOptions): Promise<Control> {
 
     async listen({ addresses, tls, allows, dataPort }) {
       // gRPC is loaded only by hubs that have agents.
-      const [{ createGrpcServer }, { createMethods }, { createSyncAnswers }, { loadProtocol }] = await Promise.all([
-        import('./grpc-server.ts'),
-        import('./methods.ts'),
-        import('./sync-answer.ts'),
-        import('./protocol.ts'),
-      ]);
+      const [{ createGrpcServer }, { createSynchronizer }, { createMethods }, { createSyncAnswers }, { loadProtocol }] =
+        await Promise.all([
+          import('./grpc-server.ts'),
+          import('./synchronizer.ts'),
+          import('./methods.ts'),
+          import('./sync-answer.ts'),
+          import('./protocol.ts'),
+        ]);
       const known = (protocol = loadProtocol());
       const advertised = await advertisedAddress(options.agents.advertise, log);
       // What connects before everything is known (of several addresses the first one is open earlier) waits.
-      const ready = Promise.withResolvers<{ readonly answer: AnswerSync; readonly opened: ControlListener }>();
-      let whenReady: Awaited<typeof ready.promise> | undefined;
-      const parts = () => whenReady ?? bug('an agent was served before the port was known');
+      const ready = Promise.withResolvers<void>();
       const methods = createMethods({
         agents,
-        answer: (agent, ends) => parts().answer(agent, ends),
+        answer: (agent, ends) => (answer ?? bug('an agent was served before the port was known'))(agent, ends),
         pushes,
         reported,
         processes,
@@ -134,24 +134,19 @@ export async function openControl(options: ControlOptions): Promise<Control> {
         now,
       });
       const grpc = (server = createGrpcServer({
-        protocol: known,
-        methods,
-        endsOf: (peer) => parts().opened.endsOf(peer),
+        ...createSynchronizer({ protocol: known, methods, metrics, log }),
         maxMessageBytes: options.agents.maxMessageBytes,
-        metrics,
-        log,
       }));
-      const opened = await ControlListener.open({
+      listener = await ControlListener.open({
         addresses,
         tls,
         allows,
         maxConnections: options.agents.maxConnections,
-        inject: (socket) => void ready.promise.then(() => grpc.inject(socket)),
+        inject: (socket, ends) => void ready.promise.then(() => grpc.inject(socket, ends)),
         metrics,
         log,
       });
-      listener = opened;
-      const bound = opened.addresses;
+      const bound = listener.addresses;
       answer = createSyncAnswers({
         protocol: known,
         ports: { data: dataPort, control: bound[0]?.port ?? bug('a listener without an address') },
@@ -159,8 +154,7 @@ export async function openControl(options: ControlOptions): Promise<Control> {
         watchers,
         tenantOf: (group) => agents.tenantOf(group),
       });
-      whenReady = { answer, opened };
-      ready.resolve(whenReady);
+      ready.resolve();
       if (dataPort === undefined) {
         log.warn('agents are told to send no data: listen.agent is off');
       }

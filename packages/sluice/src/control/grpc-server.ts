@@ -1,254 +1,209 @@
-import {
-  Metadata,
-  Server,
-  ServerCredentials,
-  status,
-  type ConnectionInjector,
-  type ServerDuplexStream,
-  type ServerUnaryCall,
-  type ServerWritableStream,
-  type sendUnaryData,
-} from '@grpc/grpc-js';
-import { errorText, isSluiceError, type ErrorCode } from '../base/errors.ts';
-import { rateLimited, type Log } from '../telemetry/log.ts';
-import type { Metrics } from '../telemetry/metrics.ts';
+import type { IncomingHttpHeaders, ServerHttp2Stream } from 'node:http2';
+import type { Socket } from 'node:net';
+import { errorText } from '../base/errors.ts';
 import type { ConnectionEnds } from './agents.ts';
-import type { Protocol, Requests, ResponseName } from './protocol.ts';
-import type { PushStream } from './push-streams.ts';
+import { CallRefused, GrpcCall, STATUS, type CallStatus } from './grpc-call.ts';
+import {
+  isCompression,
+  MessageBudget,
+  MessageReader,
+  uncompress,
+  type BodyProblem,
+  type WireMessage,
+} from './grpc-messages.ts';
+import { GrpcSessions } from './grpc-sessions.ts';
 
-/** A message as it came: decoded, and its bytes (of streams none). */
-export interface Incoming<M> {
-  readonly message: M;
-  readonly bytes: Buffer;
+/*
+ * The few things of gRPC over HTTP/2 that agents use: calls of one message each way, and streams that stay open. Written here and not taken from a
+ * library, so that what is refused before a method sees it (too large, not readable, of no method) is counted and told apart like everything else, and
+ * so that an idle stream keeps little beyond its HTTP/2 state. Deadlines of callers (grpc-timeout) are theirs to keep: they reset the stream.
+ */
+
+/** One call of a method. */
+export interface ServedCall {
+  readonly answer: GrpcCall;
+  readonly ends: ConnectionEnds;
 }
 
-/** What the methods do; everything they throw becomes a status, SluiceErrors with their text. */
-export interface Methods {
-  readonly sync: (request: Incoming<Requests['SyncRequest']>, ends: ConnectionEnds) => Promise<Buffer>;
-  /** Called when a Push stream opens; the returned function when it has closed. */
-  readonly push: (
-    request: Incoming<Requests['SyncRequest']>,
-    ends: ConnectionEnds,
-    stream: PushStream,
-  ) => Promise<() => void>;
-  readonly query: (request: Incoming<Requests['NtpRequest']>) => object;
-  readonly genesis: (request: Incoming<Requests['GenesisSyncRequest']>) => object;
-  readonly kubernetes: (request: Incoming<Requests['KubernetesAPISyncRequest']>) => object;
-  readonly clusterId: (request: Incoming<Requests['KubernetesClusterIDRequest']>) => object;
-  readonly gpid: (request: Incoming<Requests['GPIDSyncRequest']>) => Promise<object>;
-  /** A message on an open RemoteExecute stream. */
-  readonly remoteExecute: (message: Requests['RemoteExecResponse']) => void;
+/** A method; what it throws ends the call. */
+export interface ServedMethod {
+  readonly name: string;
+  /** `one`: it is given the one message of the body; `many`: each as it comes, until the caller ends the body. */
+  readonly takes: 'one' | 'many';
+  /** Called before anything is read. */
+  readonly open?: (call: ServedCall) => void;
+  readonly take: (message: Buffer, call: ServedCall) => Promise<void> | void;
 }
 
 export interface GrpcServerOptions {
-  readonly protocol: Protocol;
-  readonly methods: Methods;
-  readonly endsOf: (peer: string) => ConnectionEnds;
+  readonly methodOf: (path: string) => ServedMethod | undefined;
+  /** Counts a call that fails; what the caller is told. `method` is undefined for one that there is not. */
+  readonly failed: (method: ServedMethod | undefined, error: unknown) => CallStatus;
   readonly maxMessageBytes: number;
-  readonly metrics: Metrics;
-  readonly log: Log;
 }
 
 export interface GrpcServer {
-  readonly inject: ConnectionInjector['injectConnection'];
+  /** Serves an accepted connection. */
+  readonly inject: (socket: Socket, ends: ConnectionEnds) => void;
   readonly close: () => void;
 }
 
-const SERVICE = '/agent.Synchronizer/';
-/** What agents up to 6.5 call; their messages are other ones. */
-const OLD_SERVICE = '/trident.Synchronizer/';
-/** Methods that agents may call and that have no use here. */
-const NOT_SERVED = ['ShareGPIDLocalData', 'Upgrade', 'Plugin'];
-const OLD_METHODS = [
-  'Sync',
-  'Push',
-  'AnalyzerSync',
-  'Upgrade',
-  'Query',
-  'GenesisSync',
-  'KubernetesAPISync',
-  'GetKubernetesClusterID',
-  'PrometheusAPISync',
-  'GPIDSync',
-  'ShareGPIDLocalData',
-  'Plugin',
-];
-/** An agent has two streams open and makes a few calls at a time. */
-const MOST_STREAMS = 32;
-/** Finds out about agents that are gone without a word; they hold a Push stream open. */
-const PING_EVERY_MS = 60_000;
-const PING_TIMEOUT_MS = 20_000;
+/** Messages that have not come whole may hold so many times the greatest one, and at least so much. */
+const HELD_MESSAGES = 4;
+const LEAST_HELD_BYTES = 64 * 1024 * 1024;
+/** A message has to come whole within this time. */
+const MESSAGE_MS = 60_000;
 
-const STATUS: Partial<Record<ErrorCode, status>> = {
-  bad_request: status.INVALID_ARGUMENT,
-  not_found: status.NOT_FOUND,
-  too_many_requests: status.RESOURCE_EXHAUSTED,
-  data_dir_unusable: status.UNAVAILABLE,
-  stopping: status.UNAVAILABLE,
-};
+/** The gRPC server; it listens nowhere itself, connections are given to it. */
+export function createGrpcServer({ methodOf, failed, maxMessageBytes }: GrpcServerOptions): GrpcServer {
+  const budget = new MessageBudget(Math.max(LEAST_HELD_BYTES, HELD_MESSAGES * maxMessageBytes));
 
-/** The gRPC server, with its methods; it listens nowhere itself, connections are given to it. */
-export function createGrpcServer(options: GrpcServerOptions): GrpcServer {
-  const { protocol, methods, endsOf, metrics, log } = options;
-  const mayLog = rateLimited(10_000);
-  const mayLogOld = rateLimited(60_000);
-  const server = new Server({
-    'grpc.max_receive_message_length': options.maxMessageBytes,
-    'grpc.max_concurrent_streams': MOST_STREAMS,
-    'grpc.keepalive_time_ms': PING_EVERY_MS,
-    'grpc.keepalive_timeout_ms': PING_TIMEOUT_MS,
-    'grpc.enable_channelz': 0,
-  });
-  const count = (method: string, outcome: string) => metrics.controlRequests.inc({ method, outcome });
-
-  const decoder =
-    <N extends keyof Requests>(method: string, name: N) =>
-    (bytes: Buffer): Incoming<Requests[N]> => {
-      try {
-        return { message: protocol.decode(name, bytes), bytes: isStream(method) ? NO_BYTES : bytes };
-      } catch (error) {
-        count(method, 'malformed');
-        mayLog((suppressed) =>
-          log.warn({ method, error: errorText(error), suppressed }, 'a message of an agent cannot be read'),
-        );
-        throw error;
-      }
-    };
-
-  const failure = (method: string, error: unknown): { code: status; details: string } => {
-    if (isSluiceError(error)) {
-      count(method, error.code);
-      if (error.code !== 'stopping') {
-        mayLog((suppressed) =>
-          log.warn({ method, error: error.message, suppressed }, 'a request of an agent is refused'),
-        );
-      }
-      return { code: STATUS[error.code] ?? status.INTERNAL, details: error.message };
+  const serve = (stream: ServerHttp2Stream, headers: IncomingHttpHeaders, ends: ConnectionEnds) => {
+    const answer = new GrpcCall(stream);
+    const method = methodOf(headers[':path'] ?? '');
+    if (headers['content-type']?.startsWith('application/grpc') !== true) {
+      failed(method, new CallRefused('not_grpc', STATUS.unimplemented, 'expected a call of gRPC; got another request'));
+      stream.respond({ ':status': 415 }, { endStream: true });
+      stream.resume();
+      return;
     }
-    count(method, 'failed');
-    mayLog((suppressed) =>
-      log.error({ err: error, method, suppressed }, 'a request of an agent failed for a reason nobody expected'),
-    );
-    return { code: status.INTERNAL, details: 'the hub failed; its log says why' };
-  };
-
-  const unary = <N extends keyof Requests>(
-    method: string,
-    names: readonly [request: N, response: ResponseName],
-    answer: (request: Incoming<Requests[N]>, ends: ConnectionEnds) => Promise<object> | object,
-  ) => {
-    const handle = async (call: ServerUnaryCall<Incoming<Requests[N]>, Buffer>, callback: sendUnaryData<Buffer>) => {
-      try {
-        const reply = await answer(call.request, endsOf(call.getPeer()));
-        callback(null, Buffer.isBuffer(reply) ? reply : protocol.encode(names[1], reply));
-        count(method, 'answered');
-      } catch (error) {
-        callback(failure(method, error));
-      }
-    };
-    server.register(
-      SERVICE + method,
-      (call: ServerUnaryCall<Incoming<Requests[N]>, Buffer>, callback: sendUnaryData<Buffer>) =>
-        void handle(call, callback),
-      asIs,
-      decoder(method, names[0]),
-      'unary',
-    );
-  };
-
-  unary('Sync', ['SyncRequest', 'SyncResponse'], methods.sync);
-  unary('Query', ['NtpRequest', 'NtpResponse'], methods.query);
-  unary('GenesisSync', ['GenesisSyncRequest', 'GenesisSyncResponse'], methods.genesis);
-  unary('KubernetesAPISync', ['KubernetesAPISyncRequest', 'KubernetesAPISyncResponse'], methods.kubernetes);
-  unary('GetKubernetesClusterID', ['KubernetesClusterIDRequest', 'KubernetesClusterIDResponse'], methods.clusterId);
-  unary('GPIDSync', ['GPIDSyncRequest', 'GPIDSyncResponse'], methods.gpid);
-
-  type PushCall = ServerWritableStream<Incoming<Requests['SyncRequest']>, Buffer>;
-  const push = async (call: PushCall) => {
-    call.on('error', () => undefined);
-    // An agent gives up after 30 s without headers.
-    call.sendMetadata(new Metadata());
-    const ends = endsOf(call.getPeer());
-    let isClosed = false;
-    let closed: (() => void) | undefined;
-    call.once('close', () => {
-      isClosed = true;
-      closed?.();
+    if (method === undefined) {
+      const details = `there is no method ${headers[':path']}`;
+      answer.end(failed(method, new CallRefused('unknown_method', STATUS.unimplemented, details)));
+      stream.resume();
+      return;
+    }
+    const encoding = headers['grpc-encoding'];
+    serveCall({
+      stream,
+      method,
+      call: { answer, ends },
+      encoding: typeof encoding === 'string' ? encoding : 'identity',
     });
-    call.once('cancelled', () => call.end());
+  };
+
+  const serveCall = ({
+    stream,
+    method,
+    call,
+    encoding,
+  }: {
+    stream: ServerHttp2Stream;
+    method: ServedMethod;
+    call: ServedCall;
+    encoding: string;
+  }) => {
+    const { answer } = call;
+    const reader = new MessageReader(maxMessageBytes, budget);
+    let only: WireMessage | undefined;
+    let deadline: NodeJS.Timeout | undefined;
+
+    /** Reads no further: what still comes is thrown away. Nothing of the request is kept. */
+    const stop = () => {
+      clearTimeout(deadline);
+      reader.release();
+      stream.off('data', onData).off('end', onEnd).off('close', stop);
+      stream.resume();
+    };
+    const fail = (error: unknown) => {
+      stop();
+      if (!answer.isOver) answer.end(failed(method, error));
+    };
+    const take = async ({ bytes, isCompressed }: WireMessage) => {
+      try {
+        const message = isCompressed ? await uncompressed(bytes, encoding, maxMessageBytes) : bytes;
+        await method.take(message, call);
+      } catch (error) {
+        fail(error);
+      }
+    };
+    const wait = () => {
+      deadline = setTimeout(() => fail(refusal('unfinished', maxMessageBytes)), MESSAGE_MS).unref();
+    };
+    const onData = (piece: Buffer) => {
+      const read = reader.read(piece);
+      if (typeof read === 'string') {
+        fail(refusal(read, maxMessageBytes));
+        return;
+      }
+      if (method.takes === 'many') {
+        clearTimeout(deadline);
+        if (!reader.isBetweenMessages) wait();
+        for (const message of read) void take(message);
+        return;
+      }
+      for (const message of read) {
+        if (only !== undefined) {
+          fail(new CallRefused('malformed', STATUS.invalidArgument, 'expected one message; got more'));
+          return;
+        }
+        only = message;
+      }
+    };
+    const onEnd = () => {
+      const isWhole = reader.isBetweenMessages;
+      const message = only;
+      only = undefined;
+      stop();
+      if (!isWhole)
+        fail(new CallRefused('malformed', STATUS.invalidArgument, 'expected a whole message; got a torn one'));
+      else if (method.takes === 'many') answer.end(DONE);
+      else if (message === undefined) {
+        fail(new CallRefused('malformed', STATUS.invalidArgument, 'expected one message; got none'));
+      } else void take(message);
+    };
+
     try {
-      closed = await methods.push(call.request, ends, {
-        ends,
-        send: (bytes) => void call.write(bytes),
-        waiting: () => call.writableLength,
-        close: () => call.end(),
-      });
-      count('Push', 'answered');
-      // oxlint-disable-next-line typescript/no-unnecessary-condition -- changed by the event
-      if (isClosed) closed();
+      method.open?.(call);
     } catch (error) {
-      call.emit('error', failure('Push', error));
+      fail(error);
+      return;
     }
+    if (method.takes === 'one') wait();
+    stream.on('data', onData).on('end', onEnd).on('close', stop);
   };
-  server.register(
-    SERVICE + 'Push',
-    (call: PushCall) => void push(call),
-    asIs,
-    decoder('Push', 'SyncRequest'),
-    'serverStream',
-  );
 
-  type ExecuteCall = ServerDuplexStream<Incoming<Requests['RemoteExecResponse']>, Buffer>;
-  server.register(
-    SERVICE + 'RemoteExecute',
-    (call: ExecuteCall) => {
-      call.on('error', () => undefined);
-      call.sendMetadata(new Metadata());
-      count('RemoteExecute', 'answered');
-      call.on('data', ({ message }: Incoming<Requests['RemoteExecResponse']>) => methods.remoteExecute(message));
-      for (const event of ['end', 'cancelled']) call.once(event, () => call.end());
-    },
-    asIs,
-    decoder('RemoteExecute', 'RemoteExecResponse'),
-    'bidi',
-  );
-
-  const refuse = (path: string, method: string, details: string, outcome: string, told: () => void) =>
-    server.register(
-      path,
-      (_call: ServerUnaryCall<Buffer, Buffer>, callback: sendUnaryData<Buffer>) => {
-        count(method, outcome);
-        told();
-        callback({ code: status.UNIMPLEMENTED, details });
-      },
-      asIs,
-      asIs,
-      'unary',
-    );
-  for (const method of NOT_SERVED) {
-    refuse(SERVICE + method, method, `${method} is not served here`, 'unimplemented', () => undefined);
-  }
-  for (const method of OLD_METHODS) {
-    const details = 'agents of 6.5 and before are not served here; install an agent of the 7 line';
-    refuse(OLD_SERVICE + method, method, details, 'old_protocol', () =>
-      mayLogOld((suppressed) => log.warn({ method, suppressed }, `an agent speaks the old protocol: ${details}`)),
-    );
-  }
-
-  const injector = server.createConnectionInjector(ServerCredentials.createInsecure());
+  const sessions = new GrpcSessions({ serve });
   return {
-    inject: (socket) => injector.injectConnection(socket),
-    close: () => server.forceShutdown(),
+    inject: (socket, ends) => sessions.add(socket, ends),
+    close: () => sessions.closeAll(),
   };
 }
 
-const NO_BYTES = Buffer.alloc(0);
+/** The status of a call that went as the caller wanted. */
+export const DONE: CallStatus = { code: STATUS.ok, details: '' };
 
-/** The request of a stream lives as long as the stream: its bytes would hold on to the socket's buffer for days. */
-function isStream(method: string): boolean {
-  return method === 'Push' || method === 'RemoteExecute';
+function refusal(problem: BodyProblem | 'unfinished', maxMessageBytes: number): CallRefused {
+  switch (problem) {
+    case 'too_large':
+      return new CallRefused(
+        problem,
+        STATUS.resourceExhausted,
+        `expected a message of at most ${maxMessageBytes} bytes (agents.max-message of the hub); got a larger one`,
+      );
+    case 'memory':
+      return new CallRefused(problem, STATUS.unavailable, 'too many large messages come at once; try again');
+    case 'malformed':
+      return new CallRefused(problem, STATUS.invalidArgument, 'expected messages as gRPC frames them; got other bytes');
+    case 'unfinished':
+      return new CallRefused(
+        problem,
+        STATUS.deadlineExceeded,
+        `expected the message within ${MESSAGE_MS / 1000} s; got a part of it`,
+      );
+  }
 }
 
-function asIs(bytes: Buffer): Buffer {
-  return bytes;
+async function uncompressed(bytes: Buffer, encoding: string, maxMessageBytes: number): Promise<Buffer> {
+  if (!isCompression(encoding)) {
+    throw new CallRefused('malformed', STATUS.unimplemented, `there is no compression ${encoding} here`);
+  }
+  try {
+    return await uncompress(bytes, encoding, maxMessageBytes);
+  } catch (error) {
+    if (error instanceof Error && 'code' in error && error.code === 'ERR_BUFFER_TOO_LARGE') {
+      throw refusal('too_large', maxMessageBytes);
+    }
+    throw new CallRefused('malformed', STATUS.invalidArgument, `cannot uncompress the message: ${errorText(error)}`);
+  }
 }

@@ -28,7 +28,7 @@ export interface ControlListenerOptions {
   readonly allows: ((address: string | undefined) => boolean) | undefined;
   readonly maxConnections: number;
   /** Takes an accepted connection (TLS already done) and serves it. */
-  readonly inject: (socket: Socket) => void;
+  readonly inject: (socket: Socket, ends: ConnectionEnds) => void;
   readonly metrics: Metrics;
   readonly log: Log;
 }
@@ -45,7 +45,6 @@ export class ControlListener {
   readonly #options: ControlListenerOptions;
   readonly #servers: Server[] = [];
   readonly #sockets = new Set<Socket>();
-  readonly #ends = new Map<string, ConnectionEnds>();
   readonly #unsubscribe: (() => void)[] = [];
 
   private constructor(options: ControlListenerOptions) {
@@ -62,11 +61,6 @@ export class ControlListener {
       throw error;
     }
     return listener;
-  }
-
-  /** Both ends of the connection whose far one is `peer` (`address:port`). */
-  endsOf(peer: string): ConnectionEnds {
-    return this.#ends.get(peer) ?? { local: '', remote: peer.slice(0, Math.max(0, peer.lastIndexOf(':'))) };
   }
 
   /** Accepts no more; what is open stays so. */
@@ -95,8 +89,7 @@ export class ControlListener {
       server = createServer({ noDelay: true });
       server.on('connection', (socket: Socket) => {
         if (!this.#takeIn(socket)) return;
-        this.#remember(socket);
-        inject(socket);
+        inject(socket, endsOf(socket));
       });
     } else {
       const secure = createTlsServer({
@@ -109,8 +102,7 @@ export class ControlListener {
       this.#unsubscribe.push(tls.subscribe((material) => secure.setSecureContext(secureContext(material))));
       secure.on('connection', (socket: Socket) => void this.#takeIn(socket));
       secure.on('secureConnection', (socket) => {
-        this.#remember(socket);
-        inject(socket);
+        inject(socket, endsOf(socket));
       });
       secure.on('tlsClientError', (_error, socket) => {
         this.#count('tls');
@@ -141,19 +133,13 @@ export class ControlListener {
     return true;
   }
 
-  #remember(socket: Socket): void {
-    const { remoteAddress = '', remotePort = 0, localAddress = '' } = socket;
-    const peer = `${remoteAddress}:${remotePort}`;
-    const ends = { local: localAddress, remote: remoteAddress };
-    this.#ends.set(peer, ends);
-    socket.once('close', () => {
-      if (this.#ends.get(peer) === ends) this.#ends.delete(peer);
-    });
-  }
-
   #count(reason: string): void {
     this.#options.metrics.controlRefused.inc({ reason });
   }
+}
+
+function endsOf({ localAddress = '', remoteAddress = '' }: Socket): ConnectionEnds {
+  return { local: localAddress, remote: remoteAddress };
 }
 
 function secureContext({ cert, key, ca, minVersion }: TlsMaterial) {

@@ -3,12 +3,12 @@ import type { Log } from '../telemetry/log.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
 import type { Agents, LiveAgent } from './agents.ts';
 import { clusterIdOf } from './cluster-id.ts';
-import type { Methods } from './grpc-server.ts';
 import { answerNtp, NTP_BYTES } from './ntp.ts';
 import { expandEntries, type ProcessIds } from './process-ids.ts';
 import type { PushStreams } from './push-streams.ts';
 import type { Reported, Reporter } from './reported.ts';
 import type { AnswerSync, SyncAnswer } from './sync-answer.ts';
+import type { Methods } from './synchronizer.ts';
 
 export interface MethodsOptions {
   readonly agents: Agents;

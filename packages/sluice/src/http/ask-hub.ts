@@ -16,15 +16,15 @@ export interface HubAccess {
 
 const TIMEOUT_MS = 30_000;
 
-/** `data` of a running hub's answer to `GET path`. Throws SluiceError `hub_unreachable`, which says what to do. */
-export async function askHub(access: HubAccess, path: string): Promise<unknown> {
+/** `data` of a running hub's answer to `GET path`, or another method. Throws SluiceError `hub_unreachable`, which says what to do. */
+export async function askHub(access: HubAccess, path: string, method: 'GET' | 'POST' = 'GET'): Promise<unknown> {
   const { url, org } = access;
   const headers = new Headers(await credentialsOf(access));
   if (org !== undefined) headers.set('x-org-id', org);
   let status: number;
   let text: string;
   try {
-    const answer = await fetch(new URL(path, url), { headers, signal: AbortSignal.timeout(TIMEOUT_MS) });
+    const answer = await fetch(new URL(path, url), { method, headers, signal: AbortSignal.timeout(TIMEOUT_MS) });
     status = answer.status;
     text = await answer.text();
   } catch (cause) {
@@ -34,7 +34,8 @@ export async function askHub(access: HubAccess, path: string): Promise<unknown> 
     );
   }
   if (status === 401 || status === 403) {
-    const advice = 'credentials with the scope read: --token-file FILE, or --user NAME --password-file FILE';
+    const scope = method === 'GET' ? 'read' : 'admin';
+    const advice = `credentials with the scope ${scope}: --token-file FILE, or --user NAME --password-file FILE`;
     throw unreachable(`the hub at ${url} refuses: ${text.trim()}; ${advice}`);
   }
   if (status !== 200) throw unreachable(`the hub at ${url} answered ${status}: ${text.slice(0, 500).trim()}`);

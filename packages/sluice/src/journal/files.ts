@@ -1,5 +1,5 @@
 import * as fs from 'node:fs';
-import { open as openHandle } from 'node:fs/promises';
+import { open as openHandle, unlink as unlinkPath } from 'node:fs/promises';
 import { SluiceError, errorText } from '../base/errors.ts';
 
 /**
@@ -19,6 +19,8 @@ export interface Files {
   makeFolderSync(path: string): void;
   renameSync(from: string, to: string): void;
   unlinkSync(path: string): void;
+  /** The same in the background: nobody waits for a deletion. */
+  unlink(path: string): Promise<void>;
   /** Flushes what was written to a file to the disk. */
   fdatasync(fd: number): Promise<void>;
   /** Makes the creations and renames in a folder durable. */
@@ -39,6 +41,7 @@ export const realFiles: Files = {
   },
   renameSync: fs.renameSync,
   unlinkSync: fs.unlinkSync,
+  unlink: unlinkPath,
   fdatasync: (fd) =>
     new Promise((resolve, reject) => {
       fs.fdatasync(fd, (error) => (error === null ? resolve() : reject(error)));

@@ -315,6 +315,7 @@ class OpenedJournal implements Journal {
       for (const reader of this.#open.values()) reader.wake();
     }
     await Promise.all([...this.#cursors.values()].map((cursor) => cursor.saveNow()));
+    await this.#options.partitions.removed();
   }
 
   #leastRead(log: PartitionLog): number {

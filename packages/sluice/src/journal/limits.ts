@@ -28,9 +28,19 @@ export class Limits {
     this.#options = options;
   }
 
-  /** Why `bytes` more cannot be taken while `backlog` bytes wait for storage, or undefined. */
-  refusal(bytes: number, backlog: number): SluiceError | undefined {
+  /**
+   * Why an input of so many bytes cannot be taken behind `pending` bytes of others that are being written, while `backlog` bytes wait for storage; or
+   * undefined. `too_large`: it never can.
+   */
+  refusal(input: number, pending: number, backlog: number): SluiceError | undefined {
     const { maxBytes, minFreeBytes, dataDir } = this.#options;
+    if (input > maxBytes && backlog >= 0) {
+      return new SluiceError(
+        'too_large',
+        `cannot take ${input} bytes at once: expected at most journal.max-bytes (${formatBytes(maxBytes)}); raise it, or send less at once`,
+      );
+    }
+    const bytes = pending + input;
     if (backlog + bytes > maxBytes) {
       return new SluiceError(
         'journal_full',

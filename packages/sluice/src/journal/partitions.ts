@@ -5,11 +5,12 @@ import type { EncodedBlock } from '../batch/native.ts';
 import type { Log } from '../telemetry/log.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
 import type { Clock } from './clock.ts';
-import { removeSync, writeFailure, type Files } from './files.ts';
+import { writeFailure, type Files } from './files.ts';
 import { partitionFolder, partitionId, segmentPaths } from './layout.ts';
 import { PartitionLog, type LogSegment } from './partition-log.ts';
 import type { SealedSegment } from './recover-partition.ts';
 import { ENTRY_BYTES } from './segment-index.ts';
+import { SegmentRemover } from './segment-remover.ts';
 import { openSegment, type SegmentWriter } from './segment-writer.ts';
 import { Syncer } from './syncer.ts';
 import type { JournalCatalog, PartitionKey, Source } from './types.ts';
@@ -45,6 +46,7 @@ export interface PartitionListener {
 export class Partitions {
   readonly syncer: Syncer;
   readonly #options: PartitionsOptions;
+  readonly #remover: SegmentRemover;
   readonly #logs = new Map<string, PartitionLog>();
   /** The same by the table's object and organisation: found without making a text for every Batch. */
   readonly #bySource = new WeakMap<Source, PartitionLog[]>();
@@ -59,6 +61,7 @@ export class Partitions {
   constructor(options: PartitionsOptions) {
     this.#options = options;
     const { files, clock, metrics, log } = options;
+    this.#remover = new SegmentRemover({ files, log });
     this.syncer = new Syncer({
       files,
       clock,
@@ -185,7 +188,7 @@ export class Partitions {
     for (const log of this.#logs.values()) this.seal(log);
   }
 
-  /** Deletes the segments of a partition that every reader has passed. */
+  /** Lets go of the segments of a partition that every reader has passed; they are deleted soon. */
   release(log: PartitionLog): void {
     let row = Infinity;
     for (const passed of this.#readers) row = Math.min(row, passed(log) ?? Infinity);
@@ -193,19 +196,14 @@ export class Partitions {
       if (segment.writer !== undefined) this.syncer.forget(segment.writer);
       this.#bytes -= segment.bytes + segment.indexBytes;
       this.#segments--;
-      const paths = segmentPaths(log.folder, segment.firstRow);
-      try {
-        // The data first: an index alone is known as a left-over at the next start.
-        removeSync(this.#options.files, paths.data);
-        removeSync(this.#options.files, paths.index);
-      } catch (error) {
-        this.#options.log.warn(
-          { file: paths.data, err: errorText(error) },
-          'cannot delete a segment; the next start does',
-        );
-      }
+      this.#remover.remove(segmentPaths(log.folder, segment.firstRow), segment.bytes);
     }
     this.gauge();
+  }
+
+  /** Resolves when what was released is deleted. */
+  removed(): Promise<void> {
+    return this.#remover.done();
   }
 
   /** Brings the size metrics up to date. */

@@ -66,7 +66,7 @@ export class WriteQueue {
       });
     }
     const backlog = beyondLimit ? -Infinity : this.#options.backlogBytes();
-    return this.#options.limits.refusal(bytes + this.#bytes, backlog);
+    return this.#options.limits.refusal(bytes, this.#bytes, backlog);
   }
 
   append(batches: readonly Batch[], options?: AppendOptions): Promise<void> {

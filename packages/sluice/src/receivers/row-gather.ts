@@ -260,9 +260,11 @@ export class RowGather implements RowTarget {
         return;
       } catch (error) {
         if (!isSluiceError(error)) return this.#sendAlone(due, error);
+        if (error.code === 'too_large' && due.length === 1) return this.#drop(due, error);
         this.#refused = true;
         this.#judge();
-        if (error.code === 'journal_full' && due.length > 1) return this.#sendHalves(due);
+        if ((error.code === 'journal_full' || error.code === 'too_large') && due.length > 1)
+          return this.#sendHalves(due);
         this.#complain((suppressed) =>
           this.#options.log.warn(
             { input: this.#options.input, code: error.code, cause: errorText(error), suppressed },
@@ -285,6 +287,19 @@ export class RowGather implements RowTarget {
     const middle = due.length >> 1;
     await this.#send(due.slice(0, middle));
     await this.#send(due.slice(middle));
+  }
+
+  /** One block is more than the whole journal takes: it would wait forever, and everything behind it. */
+  #drop(due: readonly DueBlock[], error: Error): void {
+    for (const { block } of due) {
+      this.#complain((suppressed) =>
+        this.#options.log.error(
+          { table: block.source.id, rows: block.rows, cause: errorText(error), suppressed },
+          'rows are dropped: the journal will never take so many bytes at once',
+        ),
+      );
+    }
+    this.#release(due, 'too_large');
   }
 
   /** Something is wrong with the rows themselves: each block goes alone, so that the others get through. */

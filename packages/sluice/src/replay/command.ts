@@ -1,7 +1,7 @@
 import { parseArgs, type ParseArgsOptionsConfig } from 'node:util';
 import { errorText } from '../base/errors.ts';
 import { MessageType } from '../base/message-type.ts';
-import { readFrames, type RecordedFrame } from './frames.ts';
+import { FrameFileError, readFrames, type RecordedFrame } from './frames.ts';
 import { replay, type ReplayOptions, type ReplayReport } from './replay.ts';
 
 export const REPLAY_USAGE = `sluice replay FILE... --to HOST:PORT [--rate RECORDS/S] [--repeat N] [--now]
@@ -25,7 +25,7 @@ const TYPES = Object.keys(MessageType);
 /** Ids of agents have 16 bits on the wire. */
 const MAX_AGENT = 65_535;
 
-/** What the arguments of `sluice replay` ask for. Throws Error with what is wrong with them or with a file. */
+/** What the arguments of `sluice replay` ask for. Throws Error with what is wrong with them, FrameFileError for a file. */
 export function parseReplay(args: readonly string[]): ReplayOptions {
   const { values, positionals } = parseArgs({ args: [...args], options, strict: true, allowPositionals: true });
   if (positionals.length === 0) throw new Error('expected replay FILE... --to HOST:PORT; got no file');
@@ -56,7 +56,8 @@ export async function runReplay(what: ReplayOptions, write: (text: string) => vo
 
 function read(paths: readonly string[]): RecordedFrame[] {
   const frames = readFrames(paths);
-  if (frames.length === 0) throw new Error(`expected recorded frames; there is none in ${paths.join(' ')}`);
+  if (frames.length === 0)
+    throw new FrameFileError(`cannot replay ${paths.join(' ')}: expected .bin files with frames; got none`);
   return frames;
 }
 
@@ -72,12 +73,8 @@ function reportText({ byType, seconds, failure }: ReplayReport): string {
   lines.push(row('total', String(total.frames), String(total.records), String(total.bytes)));
   const perSecond = Math.round(total.records / Math.max(seconds, 0.001));
   lines.push(`${seconds.toFixed(2)} s, ${perSecond} records/s`);
-  if (failure !== undefined) lines.push(`not everything was sent: ${errorText(failure)}${causeText(failure)}`);
+  if (failure !== undefined) lines.push(`not everything was sent: ${errorText(failure)}`);
   return `${lines.join('\n')}\n`;
-}
-
-function causeText(error: Error): string {
-  return error.cause === undefined ? '' : `: ${errorText(error.cause)}`;
 }
 
 function row(type: string, frames: string, records: string, bytes: string): string {

@@ -9,6 +9,7 @@ import {
   zstdCompressSync,
   zstdDecompressSync,
 } from 'node:zlib';
+import { errorText } from '../base/errors.ts';
 
 /**
  * Frames as an agent writes them (sizes include the header):
@@ -29,6 +30,9 @@ export interface RecordedFrame {
   readonly bytes: Uint8Array;
 }
 
+/** A file that cannot be replayed. */
+export class FrameFileError extends Error {}
+
 const HEADER_BYTES = 19;
 const SHORT_HEADER_BYTES = 5;
 const SHORT_TYPES: readonly number[] = [0, 1];
@@ -39,9 +43,9 @@ const ZSTD = 3;
 /** As agents do: no length in the head of the compressed body, a window of 2 MiB. */
 const ZSTD_PARAMETERS = { [constants.ZSTD_c_contentSizeFlag]: 0, [constants.ZSTD_c_windowLog]: 21 };
 
-/** Frames of the files, of `.bin` files below folders, in the order given and by name. Throws Error for what is no row of frames. */
+/** Frames of the files, of `.bin` files below folders, in the order given and by name. Throws FrameFileError for what is no row of frames. */
 export function readFrames(paths: readonly string[]): RecordedFrame[] {
-  return paths.flatMap((path) => [...filesBelow(path)]).flatMap((file) => parseFile(file));
+  return paths.flatMap((path) => [...reading(path, () => [...filesBelow(path)])]).flatMap((file) => parseFile(file));
 }
 
 /** A frame with other records or another sender. */
@@ -74,22 +78,54 @@ function* filesBelow(path: string): Generator<string> {
 }
 
 function parseFile(file: string): RecordedFrame[] {
-  const bytes = readFileSync(file);
+  const bytes = reading(file, () => readFileSync(file));
+  if (bytes.length === 0)
+    throw new FrameFileError(`cannot replay ${file}: expected frames of an agent; the file is empty`);
   const frames: RecordedFrame[] = [];
   for (let at = 0; at < bytes.length;) {
     const size = at + SHORT_HEADER_BYTES <= bytes.length ? bytes.readUInt32BE(at) : 0;
     const least = SHORT_TYPES.includes(bytes[at + 4] ?? 0) ? SHORT_HEADER_BYTES : HEADER_BYTES;
     if (size < least || at + size > bytes.length) {
-      throw new Error(`cannot read ${file}: expected a whole frame at byte ${at}; the file has ${bytes.length} bytes`);
+      throw new FrameFileError(
+        at === 0
+          ? `cannot replay ${file}: expected a frame as an agent writes it, which begins with its size (4 bytes, big-endian); got ${describe(bytes, size)}; give files that were recorded from an agent's connection`
+          : `cannot replay ${file}: expected a whole frame at byte ${at}; got ${describe(bytes.subarray(at), size)}; record it again, or cut it off there`,
+      );
     }
     try {
       frames.push(parseFrame(bytes.subarray(at, at + size)));
     } catch (error) {
-      throw new Error(`cannot read ${file}: the frame at byte ${at} cannot be taken apart`, { cause: error });
+      throw new FrameFileError(
+        `cannot replay ${file}: the frame at byte ${at} cannot be taken apart: ${errorText(error)}; record it again, or leave the file out`,
+        { cause: error },
+      );
     }
     at += size;
   }
   return frames;
+}
+
+/** The rest of a file that does not begin with a whole frame. */
+function describe(bytes: Buffer, size: number): string {
+  if (bytes.length < SHORT_HEADER_BYTES) return `${bytes.length} bytes`;
+  if (size <= bytes.length) return `a size of ${size}, less than a frame's header`;
+  return `a size of ${size}, but ${bytes.length} bytes are left`;
+}
+
+/** What the file system says of a path, in words. */
+function reading<T>(path: string, read: () => T): T {
+  try {
+    return read();
+  } catch (cause) {
+    const code = cause instanceof Error && 'code' in cause ? cause.code : undefined;
+    const why =
+      code === 'ENOENT'
+        ? 'there is no such file or folder; give files of recorded frames, or folders with .bin files'
+        : code === 'EACCES'
+          ? 'this user may not read it'
+          : errorText(cause);
+    throw new FrameFileError(`cannot replay ${path}: ${why}`, { cause });
+  }
 }
 
 function parseFrame(bytes: Buffer): RecordedFrame {

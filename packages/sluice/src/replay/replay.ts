@@ -1,6 +1,7 @@
 import { connect, type Socket } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { HostPort } from '../base/config-schema.ts';
+import { errorText } from '../base/errors.ts';
 import { encodeFrame, type RecordedFrame } from './frames.ts';
 import { newestTime, rewriteRecord } from './rewrite-record.ts';
 
@@ -162,7 +163,8 @@ function open({ host, port }: HostPort, signal: AbortSignal | undefined): Promis
   signal?.throwIfAborted();
   return new Promise((resolve, reject) => {
     const socket = connect({ host, port, ...(signal === undefined ? {} : { signal }) });
-    const failed = (error: Error) => reject(new Error(`cannot connect to ${host}:${port}`, { cause: error }));
+    const failed = (error: Error) =>
+      reject(new Error(`cannot connect to ${host}:${port}: ${whyNot(error)}`, { cause: error }));
     socket.once('error', failed);
     socket.once('connect', () => {
       socket.off('error', failed);
@@ -172,13 +174,38 @@ function open({ host, port }: HostPort, signal: AbortSignal | undefined): Promis
   });
 }
 
+const SEE_LOG = 'the log of the hub and its metrics sluice_agent_connections_* say why';
+const HANGS_UP = 'its listen.agent may not allow this address, or it took a frame for a broken one';
+const HUNG_UP = `the receiver closed the connection before it had read everything: ${HANGS_UP}; ${SEE_LOG}`;
+
+/** Why nobody answers, and what to do about it. */
+function whyNot(error: Error): string {
+  switch ('code' in error ? error.code : undefined) {
+    case 'ECONNREFUSED':
+      return 'nothing listens there (ECONNREFUSED); start the hub, or give the address that its log says for "agent"';
+    case 'ENOTFOUND':
+    case 'EAI_AGAIN':
+      return 'the name has no address; expected --to HOST:PORT with a host that this machine knows';
+    case 'ECONNRESET':
+      return `${HANGS_UP}; ${SEE_LOG}`;
+    case 'ETIMEDOUT':
+    case 'EHOSTUNREACH':
+    case 'ENETUNREACH':
+      return `${errorText(error)}; see whether a firewall lets this machine reach the listen.agent of the hub`;
+    default:
+      return errorText(error);
+  }
+}
+
 /** Resolves when the receiver has read everything and closed, rejects when it did before. */
 function endOf(socket: Socket): Promise<void> {
   const ended = new Promise<void>((resolve, reject) => {
-    socket.once('error', (error) => reject(new Error('the connection broke', { cause: error })));
+    socket.once('error', (error) =>
+      reject(new Error(`the connection broke: ${errorText(error)}; ${SEE_LOG}`, { cause: error })),
+    );
     socket.once('close', () => {
       if (socket.writableFinished) resolve();
-      else reject(new Error('the receiver closed the connection'));
+      else reject(new Error(HUNG_UP));
     });
   });
   // It may be looked at much later than it fails.
@@ -195,9 +222,9 @@ function drained(socket: Socket): Promise<void> {
     };
     const closed = () => {
       socket.off('drain', done);
-      reject(new Error('the receiver closed the connection'));
+      reject(new Error(HUNG_UP));
     };
-    if (socket.destroyed) return reject(new Error('the receiver closed the connection'));
+    if (socket.destroyed) return reject(new Error(HUNG_UP));
     socket.once('drain', done);
     socket.once('close', closed);
   });

@@ -41,6 +41,8 @@ export interface SeriesStore {
   readonly active: number;
   /** Bytes of memory they take. */
   readonly bytes: number;
+  /** Canonical label fields of the active series with this id. */
+  labelsOf(idLow: number, idHigh: number): Uint8Array | undefined;
   /** Names the database that announcements go to. When it is not the one that the dictionary was written for, every series is announced anew. */
   useStorage(identity: string): Promise<void>;
   /**
@@ -126,6 +128,10 @@ export async function openSeries(options: OpenSeriesOptions): Promise<SeriesStor
     },
     get bytes() {
       return table.bytes;
+    },
+    labelsOf(idLow, idHigh) {
+      const found = table.seriesWithId(idLow, idHigh);
+      return found === 0 ? undefined : table.labels(found);
     },
     useStorage: (identity) => dictionary.useStorage(identity),
     reannounceAll: () => dictionary.reannounceAll(),

@@ -331,6 +331,11 @@ export class SeriesTable implements ActiveSeries {
     return bug(`form ${form} has no metric name`);
   }
 
+  /** The active series with this id, or 0. */
+  seriesWithId(idLow: number, idHigh: number): number {
+    return this.#lookUp(idLow, idHigh);
+  }
+
   labels(series: number): Uint8Array {
     const form = this.#records.words[series * WORDS + FIRST_FORM]!;
     const at = form * WORDS;

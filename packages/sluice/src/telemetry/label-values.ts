@@ -102,6 +102,11 @@ export const LABEL_VALUES: readonly {
     values: {
       answered: 'as the agent wanted',
       malformed: 'bytes that are no such message, or one with too much in it',
+      too_large: 'a message beyond agents.max-message',
+      memory: 'others held all the memory for messages that have not come whole',
+      unfinished: 'a message that did not come whole within a minute',
+      not_grpc: 'a request that is no call of gRPC; its `method` is `unknown` if it names none',
+      unknown_method: 'a method that there is not; its `method` is `unknown`',
       old_protocol: 'an agent of 6.5 or before, which is not served',
       unimplemented: 'a method that has no use here',
       failed: 'for a reason nobody expected; otherwise an error code',
@@ -112,6 +117,8 @@ export const LABEL_VALUES: readonly {
     label: 'reason',
     values: {
       no_number: 'a text or a boolean',
+      wrong_start:
+        'the begin of a span that is missing, after its end, or before the accept window; it begins when it ends',
       deep_stack: 'frames of a stack of more than 1024 addresses or 64 KiB; the outermost are kept',
     },
   },
@@ -132,13 +139,65 @@ export const LABEL_VALUES: readonly {
       malformed:
         'a line of the Influx line protocol, a span, an entry of a log or a sample of a profile that cannot be read',
       too_large:
-        'a span of more than 4 MiB, or beyond what limits.traces-rows leaves; an entry of a log beyond limits.logs-entry',
+        'a span of more than 4 MiB, or beyond what limits.traces-rows leaves; an entry of a log beyond limits.logs-entry; rows of agents that are more at once than journal.max-bytes',
       no_message: 'an entry of a log without a message',
       bad_timestamp: 'an entry of a log whose time cannot be read',
       no_number: 'a line whose fields are all texts or booleans',
       organisation: 'of an organisation that is not configured, as a record says',
       stopping: 'the journal refused them until the hub had stopped',
       bug: 'could not be appended; please report it',
+    },
+  },
+  {
+    metric: 'sluice_exporter_items_dropped_total',
+    label: 'reason',
+    values: {
+      too_old: 'older than max-age when it was its turn',
+      rejected_overflow: 'the oldest of rejected/, which is full',
+      bug: 'its rows made the exporter fail; please report it',
+    },
+  },
+  {
+    metric: 'sluice_exporter_items_rejected_total',
+    label: 'reason',
+    values: {
+      encode: 'the row cannot be encoded',
+      rejected: 'the receiver named it and will never take it',
+      refused: 'the receiver refuses it alone',
+      unsplit: 'in a batch that the receiver refuses, after too many attempts to find out which item it means',
+    },
+  },
+  {
+    metric: 'sluice_exporter_requests_total',
+    label: 'outcome',
+    values: {
+      sent: 'all items were taken',
+      retry: 'sent again later',
+      timeout: 'no answer in time, sent again later',
+      misconfigured: 'credentials, certificate, right, address or topic are wrong; tried again slowly',
+      rejected: 'all but some items, which the receiver named, were taken',
+      refused: 'nothing was taken; tried in smaller pieces',
+      bug: 'the exporter failed, sent again later; please report it',
+    },
+  },
+  {
+    metric: 'sluice_exporter_rows_left_out_total',
+    label: 'reason',
+    values: {
+      filter: 'the filters say no',
+      too_old: 'older than max-age',
+      self_traffic: 'about the connection of the exporter itself',
+      imported: 'a span that was imported, with include-imported-spans off',
+    },
+  },
+  {
+    metric: 'sluice_exporter_state',
+    label: 'state',
+    values: {
+      running: 'what there is to send is sent',
+      retrying: 'a request failed and is sent again',
+      misconfigured: 'the receiver refuses for a reason that somebody must mend; tried every 30 s',
+      stopped: 'the hub stops',
     },
   },
   {

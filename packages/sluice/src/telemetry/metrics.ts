@@ -23,7 +23,7 @@ export function createMetrics(registry: Registry = new Registry()) {
 
     receivedRows: counter('sluice_received_rows_total', 'Rows taken into the journal', ['input', 'table']),
     droppedRows: counter('sluice_dropped_rows_total', 'Rows of an input that were not taken', ['input', 'reason']),
-    droppedFields: counter('sluice_dropped_fields_total', 'Fields of rows taken that their table has no place for', [
+    droppedFields: counter('sluice_dropped_fields_total', 'Fields that were left out of rows that were taken', [
       'input',
       'reason',
     ]),
@@ -108,6 +108,145 @@ export function createMetrics(registry: Registry = new Registry()) {
     agentMemory: gauge('sluice_agent_memory_bytes', 'Memory of incomplete frames of agents'),
     agentPaused: gauge('sluice_agent_paused', '1 while connections of agents are not read'),
     agentWaiting: gauge('sluice_agent_waiting_bytes', 'Bytes of decoded rows of agents that the journal has not taken'),
+
+    exporterMerged: counter(
+      'sluice_exporter_merged_samples_total',
+      'Samples that became one with another of the same series and time in their batch (on-duplicate)',
+      ['exporter', 'data_source'],
+    ),
+    exporterDroppedLabels: counter(
+      'sluice_exporter_dropped_labels_total',
+      'Labels of rows that were left out because a series may have no more (max-labels)',
+      ['exporter', 'data_source'],
+    ),
+    exporterUnwritten: counter(
+      'sluice_exporter_unwritten_samples_total',
+      'Samples of requests that the receiver took, but did not count as written',
+      ['exporter'],
+    ),
+    exporterUntakenSpans: counter(
+      'sluice_exporter_untaken_spans_total',
+      'Spans of requests that a receiver took without them, not saying which ones it means',
+      ['exporter'],
+    ),
+
+    exporterRowsReceived: counter(
+      'sluice_exporter_rows_received_total',
+      'Rows that an exporter read from the journal',
+      ['exporter', 'protocol', 'data_source'],
+    ),
+    exporterRowsLeftOut: counter('sluice_exporter_rows_left_out_total', 'Rows read that are not to be exported', [
+      'exporter',
+      'protocol',
+      'data_source',
+      'reason',
+    ]),
+    exporterItemsEncoded: counter('sluice_exporter_items_encoded_total', 'Messages, series or spans made of rows', [
+      'exporter',
+      'protocol',
+      'data_source',
+    ]),
+    exporterItemsSent: counter('sluice_exporter_items_sent_total', 'Items that a receiver has confirmed', [
+      'exporter',
+      'protocol',
+      'data_source',
+    ]),
+    exporterItemsRejected: counter('sluice_exporter_items_rejected_total', 'Items that were set aside in rejected/', [
+      'exporter',
+      'protocol',
+      'data_source',
+      'reason',
+    ]),
+    exporterItemsDropped: counter('sluice_exporter_items_dropped_total', 'Items that are gone', [
+      'exporter',
+      'protocol',
+      'data_source',
+      'reason',
+    ]),
+    exporterRequests: counter('sluice_exporter_requests_total', 'Requests of exporters, by outcome', [
+      'exporter',
+      'protocol',
+      'endpoint',
+      'outcome',
+    ]),
+    exporterRetries: counter('sluice_exporter_retries_total', 'Requests of exporters that repeat an earlier one', [
+      'exporter',
+      'protocol',
+      'endpoint',
+    ]),
+    exporterRequestSeconds: histogram(
+      'sluice_exporter_request_seconds',
+      'From the begin of a request of an exporter to its outcome',
+      latency,
+      ['exporter', 'protocol'],
+    ),
+    exporterSentBytes: counter('sluice_exporter_sent_bytes_total', 'Encoded bytes that a receiver has confirmed', [
+      'exporter',
+      'protocol',
+    ]),
+    exporterQueueRows: gauge('sluice_exporter_queue_rows', 'Rows in the lanes of an exporter', [
+      'exporter',
+      'protocol',
+    ]),
+    exporterQueueBytes: gauge('sluice_exporter_queue_bytes', 'Encoded bytes in the lanes of an exporter', [
+      'exporter',
+      'protocol',
+    ]),
+    exporterQueueCapacity: gauge(
+      'sluice_exporter_queue_capacity_bytes',
+      'Encoded bytes in the lanes at which an exporter stops reading',
+      ['exporter', 'protocol'],
+    ),
+    exporterOldestPending: gauge(
+      'sluice_exporter_oldest_pending_timestamp_seconds',
+      'When the oldest rows that are not confirmed came into the journal, 0 when there are none',
+      ['exporter', 'protocol'],
+    ),
+    exporterHighestSent: gauge(
+      'sluice_exporter_highest_sent_timestamp_seconds',
+      'Greatest time of an item that a receiver has confirmed',
+      ['exporter', 'protocol', 'data_source'],
+    ),
+    exporterEndpointUp: gauge('sluice_exporter_endpoint_up', '1 while the last request to it was answered', [
+      'exporter',
+      'protocol',
+      'endpoint',
+    ]),
+    exporterState: gauge('sluice_exporter_state', '1 for the state that an exporter is in', [
+      'exporter',
+      'protocol',
+      'state',
+    ]),
+    exporterKeptItems: gauge('sluice_exporter_rejected_kept_items', 'Items in rejected/', ['exporter']),
+    exporterKeptBytes: gauge('sluice_exporter_rejected_kept_bytes', 'Bytes of files in rejected/', ['exporter']),
+    exporterConfigInfo: gauge(
+      'sluice_exporter_config_info',
+      'Always 1; the hash is another one when the configuration of an exporter has changed since the start of the hub',
+      ['exporter', 'protocol', 'hash'],
+    ),
+
+    tagResources: gauge('sluice_tag_resources', 'Resources in the tag inventory, by kind and source', [
+      'org',
+      'kind',
+      'source',
+    ]),
+    tagSourceUp: gauge('sluice_tag_source_up', '1 while a source of tags can be asked', ['org', 'source']),
+    tagSourceAge: gauge('sluice_tag_source_age_seconds', 'Since it was last known that what a source told is true', [
+      'org',
+      'source',
+    ]),
+    tagBuildSeconds: histogram('sluice_tag_build_seconds', 'Work for taking changes into the tag inventory', latency, [
+      'org',
+    ]),
+    tagMemory: gauge('sluice_tag_memory_bytes', 'Memory of the tables of the tag inventory', ['org']),
+    tagMisses: counter('sluice_tag_misses_total', 'Questions to the tag inventory without an answer, by kind', [
+      'org',
+      'kind',
+    ]),
+    tagIdsExhausted: counter('sluice_tag_ids_exhausted_total', 'Resources without a number because none was left', [
+      'org',
+      'kind',
+    ]),
 
     configReloads: counter('sluice_config_reloads_total', 'Reloads of the configuration, by outcome', ['outcome']),
     selfWrites: counter('sluice_self_writes_total', "Writes of the hub's own telemetry, by outcome", ['outcome']),

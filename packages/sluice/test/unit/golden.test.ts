@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { globSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
-import { describe, test } from 'node:test';
+import { after, describe, test } from 'node:test';
 import { RowBlock } from '../../src/batch/row-block.ts';
 import { findDataSource } from '../../src/catalog/catalog.ts';
 import type { DataSource } from '../../src/catalog/types.ts';
@@ -15,7 +15,8 @@ import type { RowTarget } from '../../src/receivers/row-target.ts';
 import { emptyInventory } from '../../src/tags/empty-inventory.ts';
 import { createTagger } from '../../src/tags/tagger.ts';
 import { goldenRow, type GoldenValue } from './golden-row.ts';
-import { type Platform, platformInventory } from './tags/platform-inventory.ts';
+import { described, ToldSource } from './tags/described.ts';
+import { describePlatform, type Platform } from './tags/platform-description.ts';
 
 /** From record to tagged row, compared with the row that DeepFlow's own server made of the same record: fixtures/golden. */
 
@@ -33,7 +34,10 @@ interface GoldenCase {
   readonly dropped?: string;
 }
 
-const inventory = platformInventory(JSON.parse(readFileSync(`${fixtures}platform.json`, 'utf8')) as Platform);
+const platform = JSON.parse(readFileSync(`${fixtures}platform.json`, 'utf8')) as Platform;
+const known = await described([new ToldSource(describePlatform(platform))]);
+after(() => known.close());
+const { inventory } = known.inventory;
 const taggers = new Map([
   ['empty', createTagger({ inventory: () => emptyInventory })],
   ['inventory-1', createTagger({ inventory: (org) => (org === 1 ? inventory : emptyInventory) })],

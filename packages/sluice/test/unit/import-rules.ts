@@ -25,7 +25,7 @@ const ROOMS: Readonly<Record<string, readonly string[]>> = {
 };
 
 /** These files wire the rooms together. */
-const ROOT_FILES: ReadonlySet<string> = new Set(['cli.ts', 'inputs.ts', 'sluice.ts']);
+const ROOT_FILES: ReadonlySet<string> = new Set(['cli.ts', 'inputs.ts', 'outputs.ts', 'reload.ts', 'sluice.ts']);
 
 interface PackageRule {
   /** Files, or folders ending in a slash, that may import the package. */
@@ -38,13 +38,13 @@ const PACKAGES: Readonly<Record<string, PackageRule>> = {
   chdb: { only: ['storage/chdb.ts'] },
   '@clickhouse/client': { only: ['storage/clickhouse.ts', 'storage/clickhouse-nodes.ts'] },
   fastify: { only: ['http/'] },
-  '@grpc/grpc-js': { only: ['control/', 'exporters/opentelemetry/'] },
+  '@grpc/grpc-js': { only: ['exporters/opentelemetry/'] },
   '@platformatic/kafka': { only: ['exporters/kafka/'] },
   pino: { only: ['telemetry/'], typesAnywhere: true },
   'prom-client': { only: ['telemetry/'], typesAnywhere: true },
   bcryptjs: { only: ['access/'] },
   '@grpc/proto-loader': { only: ['control/'] },
-  yaml: { only: ['config/', 'control/'] },
+  yaml: { only: ['config/', 'control/', 'tags/static/', 'tags/prometheus-targets/'] },
 };
 
 interface Import {

@@ -27,7 +27,7 @@ export class FrameMemory {
   #isServing = false;
   #sweep: NodeJS.Timeout | undefined;
 
-  /** `limit`: bytes in all, at least twice `frameBytes`, the size of the greatest frame. */
+  /** `limit`: bytes in all; less than twice `frameBytes`, the size of the greatest frame, counts as that. */
   constructor(options: { limit: number; frameBytes: number; onChange?: (used: number) => void; now?: () => number }) {
     this.#reserve = options.frameBytes;
     this.#limit = Math.max(options.limit, 2 * options.frameBytes);

@@ -2,6 +2,7 @@ import { createServer, type Server, type Socket } from 'node:net';
 import type { HostPort } from '../../base/config-schema.ts';
 import { isSluiceError } from '../../base/errors.ts';
 import { listenFailed, listenOn } from '../../base/listen-on.ts';
+import { formatBytes } from '../../base/units.ts';
 import { plainAddress } from '../../base/plain-address.ts';
 import type { AgentTraffic, ResolveAgent } from '../../base/ports.ts';
 import type { Log } from '../../telemetry/log.ts';
@@ -92,6 +93,12 @@ class Listener implements AgentListener {
       decompressedBytes: limits.decompressedBytes,
       counters: this.#counters,
     });
+    if (2 * limits.frameBytes > limits.memoryBytes) {
+      log.warn(
+        { configured: formatBytes(limits.memoryBytes), used: formatBytes(2 * limits.frameBytes) },
+        'limits.agent-memory does not hold two frames of limits.agent-frame; as much as they need is used: raise it, or lower limits.agent-frame',
+      );
+    }
     rows.onRelief(() => this.#gate.open());
     this.#gate.onOpen(() => this.#resume());
   }

@@ -13,6 +13,8 @@ export interface TraceDecoderOptions {
   readonly limits: TracesLimits;
   /** Told of spans that were not taken although their record was. */
   readonly onRejected: (reason: string, spans: number) => void;
+  /** Told of spans that were taken with another begin than theirs. */
+  readonly onWrongStarts: (spans: number) => void;
 }
 
 /**
@@ -21,7 +23,7 @@ export interface TraceDecoderOptions {
  *
  * Dropped are records that are `malformed`, no zlib stream (`corrupt_body`), or `too_large`.
  */
-export function createTraceDecoders({ target, rowIds, limits, onRejected }: TraceDecoderOptions): {
+export function createTraceDecoders({ target, rowIds, limits, onRejected, onWrongStarts }: TraceDecoderOptions): {
   readonly plain: RecordDecoder;
   readonly compressed: RecordDecoder;
 } {
@@ -32,6 +34,7 @@ export function createTraceDecoders({ target, rowIds, limits, onRejected }: Trac
     const { agent, team, org } = sender;
     const outcome = reader.read(bytes, start, end, { agent, team, block: () => target.block(l7FlowLog, org) });
     for (const [reason, spans] of reader.rejected) onRejected(reason, spans);
+    if (reader.wrongStarts > 0) onWrongStarts(reader.wrongStarts);
     if (outcome === 'malformed') return 'malformed';
     return outcome === 'read' ? undefined : 'too_large';
   }

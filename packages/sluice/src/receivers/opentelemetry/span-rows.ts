@@ -50,6 +50,8 @@ const httpName = constantText('HTTP');
 /** Spans written as rows of flow_log.l7_flow_log, one each. */
 export class SpanRows {
   readonly resource = new ResourceAttributes();
+  /** Spans whose begin was no time that a span can begin at; counts up. */
+  wrongStarts = 0;
   readonly #rowIds: RowIds;
   readonly #ids = new Uint32Array(2);
   readonly #fields = new SpanFields();
@@ -86,8 +88,13 @@ export class SpanRows {
     this.#rowIds.next(l7FlowLog, seconds, this.#ids);
     block.setHalves(column['_id'], this.#ids[0]!, this.#ids[1]!);
     block.setNumber(column.time, seconds);
-    const begun = thousandthOf(startLow, startHigh);
     const ended = thousandthOf(endLow, endHigh);
+    let begun = thousandthOf(startLow, startHigh);
+    // Clocks are set back, and senders leave it out: such a span is taken by its end, without a duration that would spoil every sum.
+    if (begun === 0 || begun > ended || begun < block.acceptFrom * 1000) {
+      begun = ended;
+      this.wrongStarts++;
+    }
     block.setInteger(column.start_time, begun);
     block.setInteger(column.end_time, ended);
     if (ended > begun) block.setInteger(column.response_duration, ended - begun);

@@ -1,6 +1,7 @@
 import type { RowBlock } from '../../batch/row-block.ts';
 import type { RowIds } from '../row-ids.ts';
 import type { TracesLimits } from './config.ts';
+import type { Bounds } from './span-fields.ts';
 import { type SpanOutcome, SpanRows, type SpanSender } from './span-rows.ts';
 import { TraceOutline } from './trace-outline.ts';
 
@@ -26,6 +27,8 @@ export interface TraceSource extends SpanSender {
 export class TraceReader {
   /** Spans of the message that became rows. */
   taken = 0;
+  /** Of these, those that begin with their end: their own begin was missing, after it, or before the accept window. */
+  wrongStarts = 0;
   /** Those that did not, by reason. */
   readonly rejected = new Map<SpanFault, number>();
   readonly #limits: TracesLimits;
@@ -40,6 +43,7 @@ export class TraceReader {
   /** Reads the message in [start, end). A broken span costs no other; a broken message makes no row. */
   read(bytes: Uint8Array, start: number, end: number, source: TraceSource): TraceOutcome {
     this.taken = 0;
+    this.wrongStarts = 0;
     this.rejected.clear();
     const outline = this.#outline;
     const found = outline.read(bytes, start, end, this.#limits.spans);
@@ -64,14 +68,19 @@ export class TraceReader {
       }
       if (!isSound) this.#reject('malformed', 1);
       else if (span.end - span.start > MAX_SPAN_BYTES) this.#reject('too_large', 1);
-      else this.#count(this.#rows.write(source.block(), bytes, span, source));
+      else this.#write(source, bytes, span);
     }
     return 'read';
   }
 
-  #count(outcome: SpanOutcome): void {
-    if (outcome === 'taken') this.taken++;
-    else this.#reject(outcome, 1);
+  #write(source: TraceSource, bytes: Uint8Array, span: Bounds): void {
+    const rows = this.#rows;
+    const before = rows.wrongStarts;
+    const outcome = rows.write(source.block(), bytes, span, source);
+    if (outcome === 'taken') {
+      this.taken++;
+      this.wrongStarts += rows.wrongStarts - before;
+    } else this.#reject(outcome, 1);
   }
 
   #reject(reason: SpanFault, spans: number): void {

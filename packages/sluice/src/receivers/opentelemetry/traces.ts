@@ -101,7 +101,9 @@ class TracesReceiver {
     try {
       const message = await this.#messageOf(encoding, request);
       const rejected = this.#decode(rows.block(l7FlowLog, request.org), message, request.peer);
+      const { wrongStarts } = this.#reader;
       await rows.append();
+      if (wrongStarts > 0) metrics.droppedFields.inc({ input: INPUT, reason: 'wrong_start' }, wrongStarts);
       for (const [reason, spans] of rejected) metrics.droppedRows.inc({ input: INPUT, reason }, spans);
       metrics.acknowledgeSeconds.observe({ input: INPUT }, (performance.now() - began) / 1000);
       return this.#answer(encoding, rejected, request.org);

@@ -230,6 +230,7 @@ test('what is not served says so; agents of the old protocol are told and counte
   for (const method of ['Upgrade', 'Plugin', 'ShareGPIDLocalData', 'Unheard']) {
     await assert.rejects(client.callBytes(method, Buffer.alloc(0)), { code: 12 });
   }
+  assert.equal(await value('sluice_control_requests_total', { method: 'unknown', outcome: 'unknown_method' }), 1);
   for (let index = 0; index < 3; index++) {
     await assert.rejects(
       client.callBytes('Sync', Buffer.from([1, 2, 3]), '/trident.Synchronizer/'),
@@ -248,10 +249,17 @@ test('hostile identities and bytes are refused and counted, and the next agent i
   const sync = (changes: object) => client.sync(changed('04-Sync-request-steady', 'SyncRequest', changes));
   await assert.rejects(sync({ ctrl_ip: 'x'.repeat(65) }), { code: 3 });
   await assert.rejects(sync({ ctrl_mac: 'a\nb' }), { code: 3 });
-  await assert.rejects(client.callBytes('Sync', recorded('04-Sync-request-steady').subarray(0, 100)), { code: 13 });
-  await assert.rejects(client.callBytes('Sync', Buffer.from([0x0b, 0x0b, 0x0b])), { code: 13 });
-  await assert.rejects(client.callBytes('Sync', Buffer.alloc(65_537, 0x22)), { code: 8 });
+  await assert.rejects(client.callBytes('Sync', recorded('04-Sync-request-steady').subarray(0, 100)), {
+    code: 3,
+    message: 'cannot read the request: expected a whole message; got a torn one',
+  });
+  await assert.rejects(client.callBytes('Sync', Buffer.from([0x0b, 0x0b, 0x0b])), { code: 3 });
+  await assert.rejects(client.callBytes('Sync', Buffer.alloc(65_537, 0x22)), {
+    code: 8,
+    message: 'expected a message of at most 65536 bytes (agents.max-message of the hub); got a larger one',
+  });
   assert.equal(await value('sluice_control_requests_total', { method: 'Sync', outcome: 'bad_request' }), 2);
   assert.equal(await value('sluice_control_requests_total', { method: 'Sync', outcome: 'malformed' }), 2);
+  assert.equal(await value('sluice_control_requests_total', { method: 'Sync', outcome: 'too_large' }), 1);
   assert.equal((await client.sync()).dynamic_config.agent_id, 1);
 });

@@ -14,6 +14,7 @@ import { MESSAGE_NAMES } from '../../../src/base/message-type.ts';
 import type { RecordDecoder } from '../../../src/receivers/record-decoder.ts';
 import { RowGather, type GatherLimits } from '../../../src/receivers/row-gather.ts';
 import { replay } from '../../../src/replay/replay.ts';
+import { createLog } from '../../../src/telemetry/log.ts';
 import { createMetrics } from '../../../src/telemetry/metrics.ts';
 import { counts, frame, silent } from '../../unit/receivers/agent/intake-parts.ts';
 
@@ -330,4 +331,16 @@ test('the stop keeps complete frames, resets connections and takes no new ones',
   const refused = connect(port, '127.0.0.1');
   const [error] = (await once(refused, 'error')) as [NodeJS.ErrnoException];
   assert.equal(error.code, 'ECONNREFUSED');
+});
+
+test('memory for less than two of the greatest frames is raised, and the log says so', async (t) => {
+  const lines: string[] = [];
+  const log = createLog({ destination: { write: (line) => void lines.push(line) } });
+  const frameBytes = 1024 * 1024;
+  await listen(t, { listener: { log }, limits: { frameBytes, memoryBytes: 2 * frameBytes } });
+  assert.deepEqual(lines, []);
+  await listen(t, { listener: { log }, limits: { frameBytes, memoryBytes: 100_000 } });
+  assert.equal(lines.length, 1);
+  const { configured, used, level } = JSON.parse(lines[0] ?? '') as Record<string, string>;
+  assert.deepEqual({ configured, used, level }, { configured: '100kB', used: '2MiB', level: 'warn' });
 });

@@ -67,7 +67,7 @@ test('aliases stand for what was anchored', () => {
   const { config } = goodFile('aliases');
   assert.deepEqual(config.organisations, [1, 2]);
   assert.deepEqual(config.listen.http?.addresses, [{ host: '::1', port: 9000 }]);
-  assert.deepEqual({ ...config.tags }, { ids: [1, 2], where: '[::1]:9000' });
+  assert.deepEqual(Object.fromEntries(config.agents.groups[0]!.config), { ids: [1, 2], where: '[::1]:9000' });
 });
 
 test('open listeners with auth: none or allow', () => {
@@ -142,12 +142,13 @@ test('storage on servers', () => {
 });
 
 describe("DeepFlow's files", () => {
-  test('a whole server.yaml: nothing is wrong, one line names what has no effect, one what is not there yet', () => {
+  test('a whole server.yaml: nothing is wrong, one line names what has no effect', () => {
     const { config, loaded } = goodFile('deepflow-server');
     const agent = { ...defaults.listen.agent, addresses: [{ host: '127.0.0.1', port: 20033 }] };
-    assert.deepEqual(config, { ...defaults, listen: { ...defaults.listen, agent } });
+    const { exporters } = config;
+    assert.deepEqual(config, { ...defaults, listen: { ...defaults.listen, agent }, exporters });
     assert.equal(loaded.notes.length, 3);
-    const [adopted, unused, later] = loaded.notes;
+    const [adopted, unused, off] = loaded.notes;
     assert.match(adopted ?? '', /^ingester.listen-port stands for listen.agent: 127.0.0.1:20033; /);
     assert.match(unused ?? '', /^known keys of DeepFlow without effect here: log-file, profiler, /);
     assert.ok(!unused?.includes('ingester.listen-port'), 'it is obeyed');
@@ -159,7 +160,8 @@ describe("DeepFlow's files", () => {
       assert.ok(unused?.split(/[ ,]+/).includes(key), key);
     }
     assert.ok(!unused?.includes('log-level'), 'log-level is obeyed');
-    assert.equal(later, 'not implemented in this version, so without effect: ingester.exporters');
+    assert.ok(!unused?.includes('exporters'), 'they are read');
+    assert.equal(off, 'exporters that are switched off: opentelemetry');
   });
 
   test('listen.agent wins over ingester.listen-port, also when it turns the listener off', () => {
@@ -171,18 +173,6 @@ describe("DeepFlow's files", () => {
     const { config } = loadConfig({ sets: ['ingester.listen-port=21033', 'listen.http=127.0.0.1:1'], env: {} });
     assert.equal(config?.listen.agent?.addresses[0]?.port, 21033);
   });
-
-  for (const [name, path] of [
-    ['exporter-prometheus', 'ingester.exporters'],
-    ['exporter-kafka', 'ingester.exporters'],
-    ['exporter-top', 'exporters'],
-  ] as const) {
-    test(`the documented ${name}`, () => {
-      const { config, loaded } = goodFile(name);
-      assert.deepEqual(config, defaults);
-      assert.deepEqual(loaded.notes, [`not implemented in this version, so without effect: ${path}`]);
-    });
-  }
 
   test('a key of a newer DeepFlow is a warning where the file is DeepFlow-s, a mistake elsewhere', () => {
     const path = join(folder, 'sluice.yml');

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import { agentsSchema, organisationProblem, parseConfigText } from '../../../src/control/config.ts';
+import { agentsSchema, organisationProblems, parseConfigText } from '../../../src/control/config.ts';
 
 function problems(input: unknown): string[] {
   const outcome = agentsSchema.safeParse(input);
@@ -70,12 +70,23 @@ describe('mistakes', () => {
   });
 });
 
-test('a group of an organisation that is not accepted', () => {
-  const agents = agentsSchema.parse({ groups: [{ name: 'a', org: 5 }] });
-  assert.equal(organisationProblem(agents, [1, 5]), undefined);
-  assert.equal(
-    organisationProblem(agents, [1, 2]),
-    'agents.groups: the organisation 5 of the group a is not one of organisations (1, 2)',
+test('groups of organisations that are not accepted are named where they stand in the file', () => {
+  const groups = [
+    { name: 'rest', org: 5 },
+    { name: 'a', match: { host: 'x' } },
+    { name: 'b', match: { host: 'y' }, org: 2 },
+  ];
+  const agents = agentsSchema.parse({ groups });
+  assert.deepEqual(organisationProblems(agents, [2, 5]), []);
+  assert.deepEqual(organisationProblems(agents, [1, 2]), [
+    {
+      path: ['agents', 'groups', 0, 'org'],
+      message: 'agents.groups: expected one of organisations (1, 2) for the group rest; got 5',
+    },
+  ]);
+  assert.deepEqual(
+    organisationProblems(agents, [1]).map(({ path }) => path[2]),
+    [2, 0],
   );
-  assert.equal(organisationProblem(agentsSchema.parse({}), [9]), undefined);
+  assert.deepEqual(organisationProblems(agentsSchema.parse({}), [9]), []);
 });

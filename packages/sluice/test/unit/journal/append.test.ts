@@ -204,15 +204,29 @@ test('max-bytes counts what storage has not taken, for the whole input', async (
 });
 
 test('beyond max-bytes an input is taken when it asks for that, but not beyond the free space', async (t) => {
-  const { journal } = await open({ dataDir: temporaryFolder(t), maxBytes: 10 });
+  const { journal } = await open({ dataDir: temporaryFolder(t), maxBytes: 40 });
+  await journal.append([sampleBatch([1])]);
   await assert.rejects(journal.append([sampleBatch([1])]), (error) => isSluiceError(error, 'journal_full'));
-  await journal.append([sampleBatch([1])], { beyondLimit: true });
+  await journal.append([sampleBatch([1, 2, 3])], { beyondLimit: true });
   await journal.close();
   const full = await open({ dataDir: temporaryFolder(t), minFreeBytes: 2 ** 50 });
   await assert.rejects(full.journal.append([sampleBatch([1])], { beyondLimit: true }), (error) =>
     isSluiceError(error, 'disk_full'),
   );
   await full.journal.close();
+});
+
+test('an input of more than max-bytes is refused for good: it would never be taken', async (t) => {
+  const { journal } = await open({ dataDir: temporaryFolder(t), maxBytes: 100 });
+  await assert.rejects(
+    journal.append([sampleBatch([1, 2, 3, 4, 5])]),
+    (error) =>
+      isSluiceError(error, 'too_large') &&
+      error.retryAfterMs === undefined &&
+      error.message.includes('expected at most journal.max-bytes (100)'),
+  );
+  await journal.append([sampleBatch([1, 2])]);
+  await journal.close();
 });
 
 test('inputs of one turn cannot exceed max-bytes together', async (t) => {

@@ -7,6 +7,7 @@ import { samples } from '../../../src/catalog/prometheus.ts';
 import type { BatchReader, Journal, JournalBatch } from '../../../src/journal/types.ts';
 import { realFiles } from '../../../src/journal/files.ts';
 import {
+  deleted,
   drain,
   filesWith,
   helpsIn,
@@ -224,6 +225,7 @@ test('a reader that is not opened again still holds its segments; dropping it le
   assert.deepEqual(await drain(second.journal), [1]);
   assert.ok(fs.existsSync(segmentFile(dataDir, 0, 'native')));
   await second.journal.dropReader('kafka');
+  await deleted();
   assert.equal(fs.existsSync(segmentFile(dataDir, 0, 'native')), false);
   assert.deepEqual(second.journal.readerNames(), []);
   assert.equal(fs.existsSync(join(dataDir, 'journal/readers/kafka.cursor')), false);

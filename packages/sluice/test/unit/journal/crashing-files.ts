@@ -86,6 +86,11 @@ export class CrashingFiles implements Files {
     this.#synced.delete(path);
   }
 
+  async unlink(path: string): Promise<void> {
+    await new Promise((resolve) => setImmediate(resolve));
+    this.unlinkSync(path);
+  }
+
   async fdatasync(fd: number): Promise<void> {
     if (this.#dead) throw fileError('EDEAD');
     const path = this.#paths.get(fd);

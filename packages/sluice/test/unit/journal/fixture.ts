@@ -132,6 +132,7 @@ export async function open(options: OpenOptions): Promise<Opened> {
     metrics,
     log,
     clock,
+    files: filesWith({}),
     ...options,
   });
   return { journal, clock, metrics, lines };
@@ -159,10 +160,18 @@ export async function drain(journal: Journal, key = samplesKey): Promise<number[
   const values: number[] = [];
   for (;;) {
     const segment = await journal.storage.next(key);
-    if (segment === undefined) return values;
+    if (segment === undefined) {
+      await deleted();
+      return values;
+    }
     values.push(...checkedValues(segment));
     await journal.storage.confirm(segment);
   }
+}
+
+/** Segments that were let go are deleted by then. */
+export async function deleted(): Promise<void> {
+  await new Promise((resolve) => setImmediate(resolve));
 }
 
 /** The segment's rows, after comparing its blocks with the file. */
@@ -188,9 +197,15 @@ export async function metricValue(
   return sum;
 }
 
+/** Without the pool of threads: what a test waits for is one turn of the event loop. */
+async function unlinkAtOnce(path: string): Promise<void> {
+  await Promise.resolve();
+  realFiles.unlinkSync(path);
+}
+
 /** The real file system with `changes` in place of some calls. */
 export function filesWith(changes: Partial<Files>): Files {
-  return { ...realFiles, ...changes };
+  return { ...realFiles, unlink: unlinkAtOnce, ...changes };
 }
 
 export function fileError(code: string): Error {

@@ -6,6 +6,7 @@ import { crc32 } from 'node:zlib';
 import { isSluiceError } from '../../../src/base/errors.ts';
 import { realFiles } from '../../../src/journal/files.ts';
 import {
+  deleted,
   drain,
   fileError,
   filesWith,
@@ -32,6 +33,7 @@ test('segments come in order, one at a time in each partition, and are deleted w
   assert.deepEqual([first?.firstRow, first?.rows], [0, 1]);
   assert.equal(first?.path, segmentFile(dataDir, 0, 'native'));
   await journal.storage.confirm(first);
+  await deleted();
   assert.equal(fs.existsSync(first.path), false);
   assert.equal(fs.existsSync(segmentFile(dataDir, 0, 'index')), false);
   assert.deepEqual(await drain(journal), [2, 3]);

@@ -233,6 +233,31 @@ describe('a journal that refuses', () => {
     assert.deepEqual(await counts(metrics, 'receivedRows'), { 'agent,application_log.log': 30 });
   });
 
+  test('a block that the journal will never take is dropped and counted, and holds up nothing', async (t) => {
+    const texts: string[] = [];
+    const lines: string[] = [];
+    const { gather, metrics } = make(t, {
+      append: async (batches) => {
+        await nextTurn();
+        const found = batches.flatMap((batch) => bodies(batch));
+        if (found.join('').length > 100) throw new SluiceError('too_large', 'cannot take so much at once');
+        texts.push(...found);
+      },
+      log: createLog({ destination: { write: (line) => void lines.push(line) } }),
+    });
+    row(gather, 'x'.repeat(60));
+    row(gather, 'y'.repeat(60));
+    row(gather, 'other', { org: 2 });
+    await gather.settled();
+    row(gather, 'later');
+    await gather.settled();
+    assert.deepEqual(texts, ['other', 'later']);
+    assert.deepEqual(await counts(metrics, 'droppedRows'), { 'agent,too_large': 2 });
+    await until(() => !gather.pressure);
+    assert.equal(gather.waitingBytes, 0);
+    assert.equal(lines.filter((line) => line.includes('will never take so many bytes')).length, 1);
+  });
+
   test('too much waiting is pressure as well', async (t) => {
     const slow = Promise.withResolvers<void>();
     const { gather } = make(t, { append: () => slow.promise, limits: { waitingBytes: MB, blockRows: 4 } });

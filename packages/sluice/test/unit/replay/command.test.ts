@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer, type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -132,7 +132,10 @@ describe('sending', () => {
     const { port } = server.address() as AddressInfo;
     server.close();
     assert.equal(await runReplay(parseReplay([file, '--to', `127.0.0.1:${port}`]), (text) => (output += text)), false);
-    assert.match(output, /^not everything was sent: cannot connect to 127\.0\.0\.1:\d+: connect ECONNREFUSED/m);
+    assert.match(
+      output,
+      /^not everything was sent: cannot connect to 127\.0\.0\.1:\d+: nothing listens there \(ECONNREFUSED\); start the hub, /m,
+    );
   });
 
   test('the receiver hangs up', async (t) => {
@@ -145,7 +148,7 @@ describe('sending', () => {
       await runReplay(parseReplay([file, '--to', to, '--repeat', '100000']), (text) => (output += text)),
       false,
     );
-    assert.match(output, /^not everything was sent: /m);
+    assert.match(output, /^not everything was sent: .*sluice_agent_connections_\* say why$/m);
   });
 });
 
@@ -156,6 +159,16 @@ describe('arguments', () => {
   const overrun = Buffer.from(one);
   overrun[19] = 255;
   writeFileSync(torn, overrun);
+  const [text, empty, tail, bare] = [
+    join(folder, 'a.txt'),
+    join(folder, 'empty.bin'),
+    join(folder, 't.bin'),
+    join(folder, 'bare'),
+  ];
+  writeFileSync(text, 'test text\n');
+  writeFileSync(empty, '');
+  writeFileSync(tail, Buffer.concat([one, Buffer.alloc(3)]));
+  mkdirSync(bare);
   for (const [args, message] of [
     [[], /got no file/],
     [[file], /got no --to/],
@@ -168,9 +181,19 @@ describe('arguments', () => {
       /expected agents up to 65535; got 65535 to 65536/,
     ],
     [[file, '--to', 'a:1', '--nwo'], /--nwo/],
-    [[join(folder, 'absent'), '--to', 'a:1'], /ENOENT/],
-    [[broken, '--to', 'a:1'], /expected a whole frame at byte 0; the file has 30 bytes/],
-    [[torn, '--to', 'a:1'], /the frame at byte 0 cannot be taken apart/],
+    [[join(folder, 'absent'), '--to', 'a:1'], /^cannot replay .*absent: there is no such file or folder; give /],
+    [[broken, '--to', 'a:1'], /which begins with its size .*; got a size of \d+, but 30 bytes are left; give files/],
+    [
+      [text, '--to', 'a:1'],
+      /which begins with its size .*; got a size of 1952805748, but 10 bytes are left; give files/,
+    ],
+    [[empty, '--to', 'a:1'], /^cannot replay .*empty\.bin: expected frames of an agent; the file is empty/],
+    [[tail, '--to', 'a:1'], /expected a whole frame at byte \d+; got 3 bytes; record it again/],
+    [[bare, '--to', 'a:1'], /^cannot replay .*bare: expected \.bin files with frames; got none/],
+    [
+      [torn, '--to', 'a:1'],
+      /frame at byte 0 cannot be taken apart: a record is longer than its frame; record it again/,
+    ],
   ] as const) {
     test(args.join(' ').replaceAll(folder, '') || 'none', () => assert.throws(() => parseReplay(args), { message }));
   }

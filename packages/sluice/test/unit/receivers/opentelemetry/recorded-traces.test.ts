@@ -29,6 +29,8 @@ describe('recorded frames of OTLP traces', () => {
           rowIds: new RowIds({ hubId: 0 }),
           limits: toTracesLimits(tracesLimitsSchema.parse({})),
           onRejected: (reason) => rejected.push(reason),
+
+          onWrongStarts: () => assert.fail('a begin that cannot be'),
         })[forms[type]];
         const { org, team, agent } = frame;
         for (const [index, record] of frame.records.entries()) {

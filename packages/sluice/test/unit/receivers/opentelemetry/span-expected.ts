@@ -17,8 +17,9 @@ interface Sender {
 }
 
 function expectedRow(span: OtlpSpan, resource: readonly OtlpAttribute[], { agent, team }: Sender): Row {
-  const begun = BigInt(span.start_time_unix_nano ?? 0) / 1000n;
   const ended = BigInt(span.end_time_unix_nano ?? 0) / 1000n;
+  const said = BigInt(span.start_time_unix_nano ?? 0) / 1000n;
+  const begun = said === 0n || said > ended ? ended : said;
   const kind = span.kind?.replace('SPAN_KIND_', '') ?? 'UNSPECIFIED';
   const isClient = kind === 'CLIENT' || kind === 'PRODUCER';
   const isServer = kind === 'SERVER' || kind === 'CONSUMER';
@@ -51,7 +52,7 @@ function expectedRow(span: OtlpSpan, resource: readonly OtlpAttribute[], { agent
     time: Number(BigInt(span.end_time_unix_nano ?? 0) / 1_000_000_000n),
     start_time: String(begun),
     end_time: String(ended),
-    response_duration: String(ended > begun ? ended - begun : 0n),
+    response_duration: String(ended - begun),
     trace_id: hex(span.trace_id),
     span_id: hex(span.span_id),
     parent_span_id: hex(span.parent_span_id),

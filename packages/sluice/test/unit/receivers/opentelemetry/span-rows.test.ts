@@ -57,6 +57,34 @@ function pick(row: Row, ...names: readonly string[]): unknown[] {
   return names.map((name) => row[name]);
 }
 
+describe('begin of a span', () => {
+  const times = (start: string | undefined, acceptFrom = 0) => {
+    const target = new BlockTarget();
+    const reader = new TraceReader(new RowIds({ hubId: 0 }), LIMITS);
+    const block = target.block(l7FlowLog, 1);
+    block.acceptFrom = acceptFrom;
+    const span = { end_time_unix_nano: END, ...(start === undefined ? {} : { start_time_unix_nano: start }) };
+    const bytes = encodeTraces(traceOf(span));
+    assert.equal(reader.read(bytes, 0, bytes.length, { agent: 12, team: 3, block: () => block }), 'read');
+    const [row] = target.take('flow_log.l7_flow_log');
+    return [...pick(row!, 'start_time', 'response_duration'), reader.wrongStarts];
+  };
+
+  it('is its own when it can be', () => {
+    assert.deepEqual(times('1700000000123455789'), ['1700000000123455', '1', 0]);
+    assert.deepEqual(times(END), ['1700000000123456', '0', 0]);
+    assert.deepEqual(times('1699999000000000000', 1_699_999_000_000), ['1699999000000000', '1000123456', 0]);
+  });
+
+  it('is its end when it is missing, after the end or before the accept window, which is counted', () => {
+    const mended = ['1700000000123456', '0', 1];
+    assert.deepEqual(times(undefined), mended);
+    assert.deepEqual(times('1700000000123457000'), mended);
+    assert.deepEqual(times('18446744073709551615'), mended);
+    assert.deepEqual(times('1699998999999999999', 1_699_999_000_000), mended);
+  });
+});
+
 describe('protocol of a span', () => {
   const protocol = (values: Readonly<Record<string, string>>) =>
     pick(rowWith(values), 'biz_protocol', 'l7_protocol', 'is_tls');
@@ -327,6 +355,7 @@ describe('a message of spans', () => {
       target,
       rowIds: new RowIds({ hubId: 0 }),
       onRejected: (...one: [string, number]) => rejected.push(one),
+      onWrongStarts: () => undefined,
     };
     const { plain, compressed } = createTraceDecoders({ ...options, limits: { ...LIMITS, decodedBytes: 5000 } });
     const bytes = encodeTraces(two);

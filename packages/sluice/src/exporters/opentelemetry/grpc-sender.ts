@@ -1,0 +1,141 @@
+import {
+  Client,
+  compressionAlgorithms,
+  credentials,
+  type ClientUnaryCall,
+  Metadata,
+  type ChannelCredentials,
+  type ChannelOptions,
+  type ServiceError,
+  status,
+} from '@grpc/grpc-js';
+import type { SendOutcome } from '../../base/ports.ts';
+import { VERSION } from '../../base/version.ts';
+import type { SendTarget } from '../../delivery/types.ts';
+import { readStatus, shownText } from './answer-message.ts';
+import type { OpentelemetryExporterConfig, OtlpTarget } from './config.ts';
+import type { RequestIdentity, TlsMaterial } from './request-identity.ts';
+import type { Transport, Taken } from './transport.ts';
+import { judgeError, judgeGrpc } from './verdict.ts';
+
+const METHOD = '/opentelemetry.proto.collector.trace.v1.TraceService/Export';
+const STATUS_DETAILS = 'grpc-status-details-bin';
+
+interface Open {
+  readonly client: Client;
+  readonly tls: TlsMaterial;
+}
+
+/** Calls TraceService/Export with requests that are bytes already. All lanes share one connection to an endpoint. */
+export class GrpcSender implements Transport {
+  readonly #config: OpentelemetryExporterConfig;
+  readonly #open = new Map<number, Open>();
+
+  constructor(config: OpentelemetryExporterConfig) {
+    this.#config = config;
+  }
+
+  async send(request: Buffer, target: SendTarget, identity: RequestIdentity): Promise<Taken | SendOutcome> {
+    let metadata: Metadata;
+    let client: Client;
+    try {
+      metadata = metadataOf(identity);
+      client = this.#client(target.endpoint, identity);
+    } catch (error) {
+      // A header that gRPC cannot carry, a certificate that is none.
+      const { message } = error as Error;
+      return { kind: 'misconfigured', why: `cannot make a gRPC call: ${shownText(identity.withoutSecrets(message))}` };
+    }
+    if (target.signal.aborted) return judgeError(undefined, true);
+    const answer = await this.#call(client, request, metadata, target.signal);
+    if (answer.kind === 'answer') return { kind: 'taken', message: answer.message, isJson: false };
+    if (answer.isTimeout) {
+      // The connection may be dead without having said so.
+      this.#drop(target.endpoint, client);
+      return judgeError(undefined, true);
+    }
+    const { code, details, metadata: trailers } = answer.error;
+    const [binary] = trailers?.get(STATUS_DETAILS) ?? [];
+    const retryMs = binary instanceof Buffer ? readStatus(binary).retryMs : undefined;
+    return judgeGrpc({ code, text: shownText(identity.withoutSecrets(details)), retryMs }, target.attempt);
+  }
+
+  close(): void {
+    for (const { client } of this.#open.values()) client.close();
+    this.#open.clear();
+  }
+
+  #client(endpoint: number, { tls }: RequestIdentity): Client {
+    const open = this.#open.get(endpoint);
+    if (open?.tls === tls) return open.client;
+    open?.client.close();
+    const target = this.#config.targets[endpoint]!;
+    const client = new Client(target.address, credentialsOf(target, tls), this.#channelOptions(target, tls));
+    this.#open.set(endpoint, { client, tls });
+    return client;
+  }
+
+  #drop(endpoint: number, client: Client): void {
+    if (this.#open.get(endpoint)?.client !== client) return;
+    this.#open.delete(endpoint);
+    client.close();
+  }
+
+  #channelOptions({ tls: isTls }: OtlpTarget, { serverName }: TlsMaterial): ChannelOptions {
+    return {
+      'grpc.primary_user_agent': `sluice/${VERSION}`,
+      // What is sent again, and when, is decided elsewhere; so is the place to send it to.
+      'grpc.enable_retries': 0,
+      'grpc.service_config_disable_resolution': 1,
+      'grpc.enable_http_proxy': 0,
+      'grpc.use_local_subchannel_pool': 1,
+      'grpc.initial_reconnect_backoff_ms': 100,
+      'grpc.max_reconnect_backoff_ms': 5000,
+      'grpc.max_send_message_length': -1,
+      ...(this.#config.compression === 'gzip'
+        ? { 'grpc.default_compression_algorithm': compressionAlgorithms.gzip }
+        : {}),
+      ...(isTls && serverName !== undefined ? { 'grpc.ssl_target_name_override': serverName } : {}),
+    };
+  }
+
+  #call(client: Client, request: Buffer, metadata: Metadata, signal: AbortSignal): Promise<CallResult> {
+    return new Promise((resolve) => {
+      let isTimeout = false;
+      let call: ClientUnaryCall | undefined;
+      const onAbort = () => {
+        isTimeout = true;
+        call?.cancel();
+      };
+      signal.addEventListener('abort', onAbort, { once: true });
+      const done = (error: ServiceError | null, message?: Buffer) => {
+        signal.removeEventListener('abort', onAbort);
+        if (error === null) resolve({ kind: 'answer', message: message ?? Buffer.alloc(0) });
+        else resolve({ kind: 'failure', error, isTimeout: isTimeout || error.code === status.DEADLINE_EXCEEDED });
+      };
+      const deadline = Date.now() + this.#config.timeoutMs;
+      call = client.makeUnaryRequest(METHOD, asIs, asIs, request, metadata, { deadline }, done);
+    });
+  }
+}
+
+type CallResult =
+  | { readonly kind: 'answer'; readonly message: Buffer }
+  | { readonly kind: 'failure'; readonly error: ServiceError; readonly isTimeout: boolean };
+
+function asIs(message: Buffer): Buffer {
+  return message;
+}
+
+function metadataOf({ headers }: RequestIdentity): Metadata {
+  const metadata = new Metadata();
+  for (const [name, value] of Object.entries(headers)) metadata.set(name, value);
+  return metadata;
+}
+
+function credentialsOf({ tls: isTls }: OtlpTarget, tls: TlsMaterial): ChannelCredentials {
+  if (!isTls) return credentials.createInsecure();
+  return credentials.createSsl(tls.ca ?? null, tls.key ?? null, tls.cert ?? null, {
+    rejectUnauthorized: !tls.insecureSkipVerify,
+  });
+}

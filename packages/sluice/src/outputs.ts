@@ -1,0 +1,72 @@
+/** Every way out: the exporters of a configuration, each with what it sends of its data sources. */
+import type { Names, SeriesLabels } from './base/ports.ts';
+import { bug } from './base/errors.ts';
+import { findDataSource } from './catalog/catalog.ts';
+import type { ExporterConfig } from './config/exporter-schema.ts';
+import type { Exporter } from './delivery/types.ts';
+import { toSelection } from './exporters/config.ts';
+import { EndpointAddresses, type NamedEndpoint } from './exporters/endpoint-addresses.ts';
+import { createKafkaExporter } from './exporters/kafka/exporter.ts';
+import { createOpentelemetryExporter } from './exporters/opentelemetry/exporter.ts';
+import { createPrometheusExporter } from './exporters/prometheus/exporter.ts';
+import { compileSelector } from './exporters/select.ts';
+import type { Selector } from './exporters/selection.ts';
+import type { Log } from './telemetry/log.ts';
+import type { Metrics } from './telemetry/metrics.ts';
+
+export interface OutputsOptions {
+  readonly names: Names;
+  readonly series: SeriesLabels;
+  readonly metrics: Metrics;
+  readonly log: Log;
+}
+
+/** Makes the exporters; nothing connects yet. Throws SluiceError `config_invalid`. */
+export function createExporters(configs: readonly ExporterConfig[], options: OutputsOptions): Exporter[] {
+  return configs.map((config) => {
+    const addresses = new EndpointAddresses({ endpoints: () => endpointsOf(config) });
+    const selectors = new Map<string, Selector>();
+    for (const id of config.dataSources) {
+      const source = findDataSource(id) ?? bug(`no data source ${id}`);
+      const endpoints = () => addresses.current;
+      selectors.set(id, compileSelector({ config: toSelection(config), source, names: options.names, endpoints }));
+    }
+    const exporter = createExporter(config, { ...options, selectors });
+    if (config.excludeSelfTraffic) void addresses.start();
+    return {
+      ...exporter,
+      close: async () => {
+        addresses.stop();
+        await exporter.close();
+      },
+    };
+  });
+}
+
+function createExporter(
+  config: ExporterConfig,
+  options: OutputsOptions & { readonly selectors: ReadonlyMap<string, Selector> },
+): Exporter {
+  switch (config.protocol) {
+    case 'kafka':
+      return createKafkaExporter(config, options);
+    case 'prometheus':
+      return createPrometheusExporter(config, options);
+    case 'opentelemetry':
+      return createOpentelemetryExporter(config, options);
+  }
+}
+
+function endpointsOf(config: ExporterConfig): readonly NamedEndpoint[] {
+  switch (config.protocol) {
+    case 'kafka':
+      return config.brokers;
+    case 'opentelemetry':
+      return config.targets;
+    case 'prometheus':
+      return config.endpoints.map((endpoint) => {
+        const { hostname, port, protocol } = new URL(endpoint);
+        return { host: hostname, port: port === '' ? (protocol === 'https:' ? 443 : 80) : Number(port) };
+      });
+  }
+}

@@ -1,0 +1,16 @@
+import type { SelectionConfig } from '../../../src/exporters/selection.ts';
+
+/** Everything is exported, but for what is said. */
+export function selection(own: Partial<SelectionConfig> = {}): SelectionConfig {
+  return {
+    exportFields: [],
+    filterGroups: [],
+    exportEmptyTag: false,
+    exportEmptyMetrics: true,
+    translateEnums: true,
+    translateNames: true,
+    includeImportedSpans: true,
+    excludeSelfTraffic: false,
+    ...own,
+  };
+}
