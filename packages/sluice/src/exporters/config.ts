@@ -482,7 +482,7 @@ function toClientTls(keys: z.output<typeof tls>): ClientTls {
 }
 
 /** Encoded bytes of all lanes of an exporter at which it stops reading. */
-const QUEUE_BYTES = 64 * 2 ** 20;
+const QUEUE_BYTES = 48 * 2 ** 20;
 
 /** What delivery wants of the configuration (DeliverySettings of delivery/types.ts). */
 export function toDeliverySettings(config: SharedSettings<string>) {
