@@ -72,7 +72,7 @@ export function startInputs(options: InputsOptions): Inputs {
   const logs = { ...common, limits: toLogLimits(options.limits) };
   const procEvents = createProcEventDecoder(common);
   const prometheus = createPrometheusRecordDecoder({
-    write: (body, org, labels) => remoteWrite.forward(body, org, labels),
+    write: (body, org, labels, agent) => remoteWrite.forward(body, org, labels, agent),
   });
   const traces = createTraceDecoders({
     ...spans,

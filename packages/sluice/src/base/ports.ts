@@ -1,3 +1,4 @@
+import type { LabelList } from './label-fields.ts';
 import type { LinearMemory } from './linear-memory.ts';
 import type { SampleStage } from './sample-stage.ts';
 
@@ -22,6 +23,51 @@ export interface AppendOptions {
  * Runs once, right before the rows are appended.
  */
 export type Tagger<Block> = (block: Block, org: number) => void;
+
+/**
+ * Universal tags of the Prometheus series of one organisation (design 2.4). Tags follow from a few labels and the agent that a series came through;
+ * series that agree in those are one *subject*, a small whole number. Tags are worked out once a subject, and again when the inventory has changed.
+ *
+ * A tag row is as long as the columns `seriesTags` of the catalog, in their order: a word each, four for an IPv6 address.
+ */
+export interface SeriesTagger {
+  /**
+   * Grows when numbers of subjects are void, as other labels count from now on: each series is to be asked about again. 0: it is too early to conclude
+   * that a series has no tags.
+   */
+  readonly generation: number;
+  /** The subject of a series by its labels (ranges of `bytes`) and agent (0 = none). 0: there is nothing to tag it by. */
+  subjectOf(labels: LabelList, bytes: Uint8Array, agent: number): number;
+  /** The tag row of a subject; zeros for 0. A view: good until the event loop turns. */
+  tagsOf(subject: number): Uint32Array;
+  /** Another number for other tags, hardly ever the same; never 0 but for subject 0. The same after a restart. */
+  signatureOf(subject: number): number;
+  /** No series has these subjects any more. */
+  release(subjects: Iterable<number>): void;
+  /** All subjects that were not released. */
+  subjects(): Iterable<number>;
+  /** Calls `listener` with subjects whose tags are other ones now (undefined: `generation` has grown), until the returned function is called. */
+  onChange(listener: (changed: readonly number[] | undefined) => void): () => void;
+}
+
+/**
+ * Subjects and tags of active series, by the series' number. Which series are of a subject is known without looking at the others.
+ */
+export interface SeriesTagState {
+  /** 0 = not asked for yet. */
+  subject(series: number): number;
+  /** Agent that the series came through when it was last announced, 0 = none. */
+  agent(series: number): number;
+  /** Signature of the tags that it was last announced with, 0 = none. */
+  signature(series: number): number;
+  setSubject(series: number, subject: number): void;
+  setAnnounced(series: number, agent: number, signature: number): void;
+  /** A series of a subject, 0 = none; then the next one. */
+  first(subject: number): number;
+  next(series: number): number;
+  /** Forgets all subjects. */
+  clearSubjects(): void;
+}
 
 /** What a caller may do: `write` data in, `read` it back, `admin` everything. */
 export type Scope = 'write' | 'read' | 'admin';
@@ -147,6 +193,13 @@ export interface ActiveSeries {
   labels(series: number): Uint8Array;
   /** When the current label-and-tag version of a series began, in epoch milliseconds. */
   validFrom(series: number): number;
+  /** Begins a new version of a series, at this time or right after the last one began; it is due to be announced. */
+  renew(series: number, nowMs: number): void;
+  /** Number of series that there have been at a time, and one more; see `isActive`. */
+  readonly end: number;
+  /** True while the number stands for a series. */
+  isActive(series: number): boolean;
+  readonly tags: SeriesTagState;
   /** The journal has the announcements of these series (rows in prometheus.series): not due again for 24 h. */
   announced(series: Iterable<number>): void;
   /** Number of the interned 2.0 symbol whose bytes equal [start, end), or 0 when it is not interned. */
@@ -214,6 +267,26 @@ export interface AgentReports {
   cluster(org: number, clusterId: string): ClusterReport | undefined;
   /** Calls `listener` after every new report, until the returned function is called. */
   onChange(listener: (change: ReportChange) => void): () => void;
+}
+
+/** The agents that asked for their configuration since the hub's start. */
+export interface KnownAgents {
+  list(): readonly KnownAgentFacts[];
+}
+
+export interface KnownAgentFacts {
+  readonly agentId: number;
+  readonly org: number;
+  /** The VPC that it is told it is in. */
+  readonly vpcId: number;
+  /** Of its host; its address where it says none. */
+  readonly name: string;
+  /** Its own address, by which it is known. */
+  readonly address: string;
+  readonly kubernetesClusterId: string;
+  readonly kubernetesClusterName: string;
+  /** When it was heard from last, epoch milliseconds. */
+  readonly seenMs: number;
 }
 
 export type ReportChange =

@@ -1,4 +1,5 @@
-import type { DataSource } from './types.ts';
+import type { ColumnSpec, DataSource } from './types.ts';
+import { singleEndTags } from './universal-tags.ts';
 
 /** What Prometheus senders deliver (design 2.3): one table a kind of message, joined by `metric_id` and `series_id`. */
 
@@ -85,6 +86,12 @@ export const samples = {
   retention: { days: 15, extraHours: 0 },
 } as const satisfies DataSource;
 
+/**
+ * What the tag inventory knows of a series' resource. They hold from `valid_from` on: a series whose tags change gets a row of its own. Columns of 16
+ * bytes are four words of a tag row (base/ports.ts SeriesTagger), all others one.
+ */
+export const seriesTags: readonly ColumnSpec[] = singleEndTags.filter(({ name }) => name !== 'team_id');
+
 export const series = {
   ...arrival,
   id: 'prometheus.series',
@@ -116,6 +123,7 @@ export const series = {
       codec: 'ZSTD(1)',
       description: 'The other labels, sorted by name',
     },
+    ...seriesTags,
   ],
   engine: { kind: 'ReplacingMergeTree', version: 'time' },
   orderBy: ['metric_id', 'series_id', 'valid_from'],

@@ -1,7 +1,7 @@
 import { lookup } from 'node:dns/promises';
 import { isIP } from 'node:net';
 import { bug, errorText } from '../base/errors.ts';
-import type { AgentReports, AgentTraffic, HttpRoute, ResolveAgent } from '../base/ports.ts';
+import type { AgentReports, AgentTraffic, HttpRoute, KnownAgents, ResolveAgent } from '../base/ports.ts';
 import type { Log } from '../telemetry/log.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
 import { AgentIds } from './agent-ids.ts';
@@ -12,6 +12,7 @@ import type { AgentGroup, AgentsOptions } from './config.ts';
 import { createFindGroup } from './groups.ts';
 import type { GrpcServer } from './grpc-server.ts';
 import { ControlListener, type ControlListenerOptions } from './listener.ts';
+import { knownAgents } from './known-agents.ts';
 import { ProcessIds } from './process-ids.ts';
 import type { Protocol } from './protocol.ts';
 import { PushStreams } from './push-streams.ts';
@@ -42,6 +43,7 @@ export interface Control {
   readonly resolve: ResolveAgent;
   readonly traffic: AgentTraffic;
   readonly reports: AgentReports;
+  readonly knownAgents: KnownAgents;
   readonly routes: readonly HttpRoute[];
   /** Begins to serve agents; the addresses it listens on. Throws SluiceError `listen_failed`. */
   listen(options: ListenControlOptions): Promise<ControlListener['addresses']>;
@@ -107,6 +109,7 @@ export async function openControl(options: ControlOptions): Promise<Control> {
     resolve: (agentId) => ids.byId(agentId)?.tenant,
     traffic,
     reports: reported,
+    knownAgents: knownAgents(agents),
     routes: createAgentsApi(listed),
 
     async listen({ addresses, tls, allows, dataPort }) {

@@ -98,7 +98,9 @@ export function createMethods(options: MethodsOptions): Methods {
       const agent = agents.noteContact(by, message.agent_id);
       if (agent === undefined || message.entries.length === 0) return { entries: [] };
       const entries = expandEntries(message.entries, message.entries_compress_algorithm);
+      const before = processes.size;
       const replaced = processes.replacePids(agent.known.id, entries, nowS());
+      if (processes.size !== before) reported.noteIds(agent.known.id);
       await processes.reserve(nowS());
       return { entries: replaced };
     },

@@ -129,6 +129,11 @@ export class Reported implements AgentReports {
     return version;
   }
 
+  /** Processes of an agent have got their ids: what it reported means more now. */
+  noteIds(agentId: number): void {
+    if (this.#hosts.has(agentId)) this.#tell({ kind: 'host', agentId });
+  }
+
   hosts(): readonly number[] {
     return [...this.#hosts.keys()];
   }

@@ -2,7 +2,7 @@ import { open, rename, type FileHandle } from 'node:fs/promises';
 import path from 'node:path';
 import { crc32 } from 'node:zlib';
 import { SluiceError } from '../base/errors.ts';
-import type { SeriesEntry } from './series-table.ts';
+import type { RestoredSeries, RestoredTags, SeriesEntry } from './series-table.ts';
 
 /*
  * The dictionary of series on disk, an append-only log (docs/series-format.md). All numbers little-endian.
@@ -12,6 +12,9 @@ import type { SeriesEntry } from './series-table.ts';
  *   record 1:        u8 1 | u64 metric id | u64 series id | 8 more bytes of the digest | f64 valid from, ms | u32 announced, s | u32 length | labels
  *   record 2:        u8 2 | u64 series id | u32 announced, s: the series was announced again
  *   record 3:        u8 3 | u32 length | identity of the database, UTF-8: nothing before counts as announced there
+ *   record 4:        u8 4 | u64 series id | f64 valid from, ms | u32 agent | u32 signature of its tags: how the series was last announced
+ *
+ * Version 1 has no record 4.
  *
  * Whatever follows the last frame that is whole is cut off. A series lost so is announced once more when its next sample comes.
  */
@@ -21,14 +24,15 @@ const FRAME_HEAD_BYTES = 8;
 const MAX_FRAME_BYTES = 64 * 1024 * 1024;
 const READ_BYTES = 4 * 1024 * 1024;
 
-export const DICTIONARY_VERSION = 1;
+export const DICTIONARY_VERSION = 2;
 
 /** What `load` hands over, record by record; valid during the call. */
 export interface DictionaryVisitor {
   /** Called first: bytes of the file. */
   size(bytes: number): void;
-  series(entry: Omit<SeriesEntry, 'labels'>, bytes: Buffer, labelsStart: number, labelsEnd: number): void;
+  series(entry: RestoredSeries, bytes: Buffer, labelsStart: number, labelsEnd: number): void;
   announced(idLow: number, idHigh: number, seconds: number): void;
+  tags(tags: RestoredTags): void;
   storage(identity: string): void;
 }
 
@@ -61,6 +65,17 @@ export class DictionaryFrame {
     this.#bytes.writeUInt32LE(idHigh, at + 5);
     this.#bytes.writeUInt32LE(seconds, at + 9);
     this.#length = at + 13;
+  }
+
+  tags({ ids, validFromMs, agent, signature }: SeriesEntry): void {
+    const at = this.#room(25);
+    this.#bytes[at] = 4;
+    this.#bytes.writeUInt32LE(ids[2], at + 1);
+    this.#bytes.writeUInt32LE(ids[3], at + 5);
+    this.#bytes.writeDoubleLE(validFromMs, at + 9);
+    this.#bytes.writeUInt32LE(agent, at + 17);
+    this.#bytes.writeUInt32LE(signature, at + 21);
+    this.#length = at + 25;
   }
 
   storage(identity: string): void {
@@ -135,6 +150,8 @@ export class DictionaryFile {
           `cannot read ${filePath}: expected format version ${DICTIONARY_VERSION} or older; got ${version}; start the newer Sluice, or remove the file (every series is announced again then)`,
         );
       }
+      // What is appended from now on may be of this version.
+      if (version < DICTIONARY_VERSION) await writeAll(file, versionBytes(), 8);
       visitor.size(size);
       const end = await readFrames(file, size, visitor);
       if (end < size) await file.truncate(end);
@@ -193,9 +210,15 @@ export class DictionaryFile {
 async function writeHead(file: FileHandle): Promise<void> {
   const head = Buffer.alloc(HEAD_BYTES);
   head.write(MAGIC, 'latin1');
-  head.writeUInt32LE(DICTIONARY_VERSION, 8);
+  versionBytes().copy(head, 8);
   await file.truncate(0);
   await writeAll(file, head, 0);
+}
+
+function versionBytes(): Buffer {
+  const bytes = Buffer.alloc(4);
+  bytes.writeUInt32LE(DICTIONARY_VERSION, 0);
+  return bytes;
 }
 
 async function writeAll(file: FileHandle, bytes: Buffer, position: number): Promise<void> {
@@ -256,6 +279,15 @@ function readRecords(payload: Buffer, visitor: DictionaryVisitor): boolean {
       if (end > payload.length) return false;
       visitor.storage(payload.toString('utf8', at + 5, end));
       at = end;
+    } else if (kind === 4 && at + 25 <= payload.length) {
+      visitor.tags({
+        idLow: view.getUint32(at + 1, true),
+        idHigh: view.getUint32(at + 5, true),
+        validFromMs: view.getFloat64(at + 9, true),
+        agent: view.getUint32(at + 17, true),
+        signature: view.getUint32(at + 21, true),
+      });
+      at += 25;
     } else return false;
   }
   return true;

@@ -55,6 +55,7 @@ export class Dictionary {
         else this.#keep(series, RECORD_HEAD_BYTES + end - start);
       },
       announced: (idLow, idHigh, seconds) => table.restoreAnnounced(idLow, idHigh, seconds),
+      tags: (tags) => table.restoreTags(tags),
       storage: (identity) => {
         this.#storage = identity;
         table.reannounceAll();
@@ -150,6 +151,7 @@ export class Dictionary {
       this.#frame.series(entry);
       this.#keep(series, RECORD_HEAD_BYTES + entry.labels.length);
     }
+    if (entry.signature !== 0 || entry.agent !== 0) this.#frame.tags(entry);
   }
 
   async *#allFrames(): AsyncGenerator<Buffer> {

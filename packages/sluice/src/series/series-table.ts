@@ -10,6 +10,7 @@ import { type FamiliarFunctions, familiarFunctions } from './familiar-code.ts';
 import { HashIndex } from './hash-index.ts';
 import { MetadataTable } from './metadata-table.ts';
 import { SYMBOL_OWNER, SymbolTable } from './symbol-table.ts';
+import { TagState } from './tag-state.ts';
 import { WordTable } from '../base/word-table.ts';
 
 /*
@@ -55,6 +56,21 @@ export interface SeriesEntry {
   readonly validFromMs: number;
   readonly announcedSeconds: number;
   readonly labels: Uint8Array;
+  /** Agent it came through and signature of its tags, when last announced; 0 = none. */
+  readonly agent: number;
+  readonly signature: number;
+}
+
+/** A series as a record of the dictionary has it. */
+export type RestoredSeries = Omit<SeriesEntry, 'labels' | 'agent' | 'signature'>;
+
+/** Tags of a series as a record of the dictionary has them. */
+export interface RestoredTags {
+  readonly idLow: number;
+  readonly idHigh: number;
+  readonly validFromMs: number;
+  readonly agent: number;
+  readonly signature: number;
 }
 
 export interface SeriesTableOptions {
@@ -69,6 +85,7 @@ export interface SeriesTableOptions {
 
 export class SeriesTable implements ActiveSeries {
   readonly memory: LinearMemory;
+  readonly tags: TagState = new TagState();
   /** Series that were added and that left, in all. */
   added = 0;
   idled = 0;
@@ -165,6 +182,7 @@ export class SeriesTable implements ActiveSeries {
       this.#seriesIndex.bytes +
       this.#symbols.bytes +
       this.#metadata.bytes +
+      this.tags.bytes +
       this.#arena.bytes
     );
   }
@@ -368,6 +386,11 @@ export class SeriesTable implements ActiveSeries {
     return this.#records.words[at]! + this.#records.words[at + 1]! * 4294967296;
   }
 
+  renew(series: number, nowMs: number): void {
+    this.#setValidFrom(series, Math.max(nowMs, this.validFrom(series) + 1));
+    this.#records.words[series * WORDS + DUE] = 0;
+  }
+
   announced(series: Iterable<number>): void {
     const now = Math.floor(this.#clock() / 1000);
     for (const number of series) this.#setAnnounced(number, now);
@@ -400,6 +423,8 @@ export class SeriesTable implements ActiveSeries {
       validFromMs: this.validFrom(series),
       announcedSeconds: due === 0 ? 0 : due - announceSeconds(this.ids[id + 2]!),
       labels: this.labels(series),
+      agent: this.tags.agent(series),
+      signature: this.tags.signature(series),
     };
   }
 
@@ -413,7 +438,7 @@ export class SeriesTable implements ActiveSeries {
   }
 
   /** Takes a series over from the dictionary; `labels` lie at [start, end) of the memory. Returns its number, or 0 when the limit is reached. */
-  restore(entry: Omit<SeriesEntry, 'labels'>, start: number, end: number): number {
+  restore(entry: RestoredSeries, start: number, end: number): number {
     let series = this.#lookUp(entry.ids[2], entry.ids[3]);
     if (series === 0) {
       if (this.active >= this.#limit) return 0;
@@ -433,6 +458,14 @@ export class SeriesTable implements ActiveSeries {
   restoreAnnounced(idLow: number, idHigh: number, announcedSeconds: number): void {
     const series = this.#lookUp(idLow, idHigh);
     if (series !== 0) this.#setAnnounced(series, announcedSeconds);
+  }
+
+  /** A restored series was announced with these tags. */
+  restoreTags({ idLow, idHigh, validFromMs, agent, signature }: RestoredTags): void {
+    const series = this.#lookUp(idLow, idHigh);
+    if (series === 0) return;
+    this.#setValidFrom(series, validFromMs);
+    this.tags.setAnnounced(series, agent, signature);
   }
 
   /**
@@ -645,6 +678,7 @@ export class SeriesTable implements ActiveSeries {
       this.#dropForm(series, form);
     }
     this.#seriesIndex.remove(series);
+    this.tags.drop(series);
     this.#freeSeries.push(series);
   }
 

@@ -14,8 +14,8 @@ export interface Inventory {
   readonly resources: ResourceTable;
   readonly agents: AgentTable;
   /** Absent = there are none. */
-  readonly services?: ServiceLookup;
-  readonly customServices?: CustomServiceLookup;
+  readonly services?: ServiceLookup | undefined;
+  readonly customServices?: CustomServiceLookup | undefined;
 
   /** Number of what was true at this time (epoch seconds). Two times of equal number have equal answers; a number never gets another meaning. */
   versionAt(seconds: number): number;

@@ -16,19 +16,15 @@ export class Lookup {
   /** Resource of each row's ends, 0 = none. */
   resources: readonly [Uint32Array, Uint32Array] = [new Uint32Array(256), new Uint32Array(256)];
 
-  // A direct-mapped cache: family (4, 6, or 0 = empty entry), then version, VPC and four words of address, and what was found.
-  readonly #family: Uint8Array;
-  readonly #keys: Uint32Array;
-  readonly #found: Uint32Array;
+  // A direct-mapped cache, eight words an entry: family (4, 6, or 0 = empty), version, VPC, four words of address, what was found.
+  readonly #cache: Uint32Array;
   readonly #agentKey = new AddressKey();
   readonly #mac: { -readonly [K in keyof MacKey]: number } = { vpc: 0, high: 0, low: 0 };
 
   constructor(inventory: Inventory) {
     this.inventory = inventory;
     const size = inventory.isEmpty ? 0 : CACHE_SIZE;
-    this.#family = new Uint8Array(size);
-    this.#keys = new Uint32Array(size * KEY_WORDS);
-    this.#found = new Uint32Array(size);
+    this.#cache = new Uint32Array(size * ENTRY_WORDS);
   }
 
   /** Prepares for the rows of a block. */
@@ -93,36 +89,35 @@ export class Lookup {
     const word2 = ip6[2]!;
     const word3 = ip6[3]!;
     const family = isIpv4 ? 4 : 6;
-    const slot = slotOf(word0 ^ word1 ^ word2 ^ word3, key.vpc, key.version);
-    const keys = this.#keys;
-    const at = slot * KEY_WORDS;
+    const cache = this.#cache;
+    const at = slotOf(word0 ^ word1 ^ word2 ^ word3, key.vpc, key.version) * ENTRY_WORDS;
     if (
-      this.#family[slot] === family &&
-      keys[at] === key.version &&
-      keys[at + 1] === key.vpc >>> 0 &&
-      keys[at + 2] === word0 &&
-      keys[at + 3] === word1 &&
-      keys[at + 4] === word2 &&
-      keys[at + 5] === word3
+      cache[at] === family &&
+      cache[at + 1] === key.version &&
+      cache[at + 2] === key.vpc >>> 0 &&
+      cache[at + 3] === word0 &&
+      cache[at + 4] === word1 &&
+      cache[at + 5] === word2 &&
+      cache[at + 6] === word3
     ) {
-      return this.#found[slot]!;
+      return cache[at + 7]!;
     }
     const { inventory } = this;
     const found = inventory.address(key) || inventory.network(key) || inventory.vpc(key.version, key.vpc);
-    this.#family[slot] = family;
-    keys[at] = key.version;
-    keys[at + 1] = key.vpc;
-    keys[at + 2] = word0;
-    keys[at + 3] = word1;
-    keys[at + 4] = word2;
-    keys[at + 5] = word3;
-    this.#found[slot] = found;
+    cache[at] = family;
+    cache[at + 1] = key.version;
+    cache[at + 2] = key.vpc;
+    cache[at + 3] = word0;
+    cache[at + 4] = word1;
+    cache[at + 5] = word2;
+    cache[at + 6] = word3;
+    cache[at + 7] = found;
     return found;
   }
 }
 
 const CACHE_SIZE = 4096;
-const KEY_WORDS = 6;
+const ENTRY_WORDS = 8;
 
 function slotOf(address: number, vpc: number, version: number): number {
   let hash = Math.imul(address ^ Math.imul(vpc, 0x9e37_79b1) ^ Math.imul(version, 0x85eb_ca6b), 0xc2b2_ae35);

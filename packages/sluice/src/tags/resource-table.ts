@@ -13,16 +13,35 @@ export class ResourceTable {
   words: Uint32Array = new Uint32Array(16 * WORDS);
   ip6: Uint32Array = new Uint32Array(16 * 4);
   #count = 1;
+  /** Rows that were given back. */
+  readonly #free: number[] = [];
 
-  /** Rows, the empty one included. */
+  /** Rows, the empty one and those that are free included. */
   get count(): number {
     return this.#count;
   }
 
-  /** Adds a row and returns its number. `ip6` as 16 bytes. */
-  add(resource: Resource): number {
+  get bytes(): number {
+    return this.words.byteLength + this.ip6.byteLength;
+  }
+
+  /** A row to be written whole. */
+  take(): number {
+    const free = this.#free.pop();
+    if (free !== undefined) return free;
     const row = this.#count++;
     if (this.#count * WORDS > this.words.length) this.#grow();
+    return row;
+  }
+
+  /** Gives a row back that nothing points to any more. */
+  release(row: number): void {
+    this.#free.push(row);
+  }
+
+  /** Adds a row and returns its number. `ip6` as 16 bytes. */
+  add(resource: Resource): number {
+    const row = this.take();
     const at = row * WORDS;
     for (const [name, value] of Object.entries(resource)) {
       if (name === 'ip6') continue;

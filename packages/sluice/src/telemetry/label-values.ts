@@ -266,4 +266,24 @@ export const LABEL_VALUES: readonly {
       quarantined: 'set aside',
     },
   },
+  {
+    metric: 'sluice_tag_objects_skipped_total',
+    label: 'reason',
+    values: {
+      malformed: 'not what it says it is',
+      too_large: 'beyond a limit of one object',
+      limit: 'more than one source or machine may tell of',
+    },
+  },
+  {
+    metric: 'sluice_tag_watches_total',
+    label: 'outcome',
+    values: {
+      listed: 'all objects of a kind were read',
+      watched: 'changes were followed until the API ended the answer',
+      expired: 'the API has forgotten where the watch was; all objects are read again',
+      refused: 'not allowed, or there is no such kind; tried again every minute',
+      failed: 'tried again with a growing delay',
+    },
+  },
 ];

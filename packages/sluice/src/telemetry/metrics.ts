@@ -243,6 +243,19 @@ export function createMetrics(registry: Registry = new Registry()) {
       'org',
       'kind',
     ]),
+    tagSeriesChanged: counter('sluice_tag_series_changed_total', 'Series announced again because their tags have changed', [
+      'org',
+    ]),
+    tagObjectsSkipped: counter('sluice_tag_objects_skipped_total', 'Parts of what a source told that were left out', [
+      'org',
+      'source',
+      'reason',
+    ]),
+    tagWatches: counter('sluice_tag_watches_total', 'Lists and watches of a Kubernetes API, by outcome', [
+      'org',
+      'source',
+      'outcome',
+    ]),
     tagIdsExhausted: counter('sluice_tag_ids_exhausted_total', 'Resources without a number because none was left', [
       'org',
       'kind',

@@ -77,7 +77,7 @@ function last(record: Uint8Array, path: readonly number[]): bigint {
 }
 
 /** All values at a path of field numbers: numbers, or bytes. */
-function valuesAt(message: Uint8Array, [field, ...rest]: readonly number[]): (bigint | Uint8Array)[] {
+export function valuesAt(message: Uint8Array, [field, ...rest]: readonly number[]): (bigint | Uint8Array)[] {
   const found: (bigint | Uint8Array)[] = [];
   let at = 0;
   const varint = () => {

@@ -35,9 +35,8 @@ const NO_NAMES = new NameFragments({ texts: [], json: [] }, NO_KEY);
  */
 export class JsonField {
   readonly kind: FieldKind;
-  /** With comma and colon; as a Fragment has it. */
-  readonly keySteps: Float64Array;
-  readonly keyLength: number;
+  /** With comma and colon. */
+  readonly key: Fragment;
   /** Bytes that no row's text exceeds, key included, beside what `ends` adds. */
   most = 0;
   /** Numbers of each width, and words of texts and lists, as the kind needs them. */
@@ -60,15 +59,9 @@ export class JsonField {
 
   constructor(kind: FieldKind, key: Fragment) {
     this.kind = kind;
-    this.keySteps = key.steps;
-    this.keyLength = key.length;
+    this.key = key;
     this.most = key.length + 16;
   }
-}
-
-function putKey({ keySteps, keyLength }: JsonField, view: DataView, at: number): number {
-  for (let i = 0; i < keySteps.length; i++) view.setFloat64(at + i * 8, keySteps[i]!, true);
-  return at + keyLength;
 }
 
 /** Bytes that the value of a row takes at most where it may be of any length. */
@@ -100,24 +93,24 @@ export function putFields(
     switch (field.kind) {
       case UNSIGNED_8: {
         const value = field.u8[row]!;
-        if (value !== 0 || !field.skipsZero) at = putUnsigned(bytes, putKey(field, view, at), value);
+        if (value !== 0 || !field.skipsZero) at = putUnsigned(bytes, field.key.put(view, at), value);
         break;
       }
       case UNSIGNED_16: {
         const value = field.u16[row]!;
-        if (value !== 0 || !field.skipsZero) at = putUnsigned(bytes, putKey(field, view, at), value);
+        if (value !== 0 || !field.skipsZero) at = putUnsigned(bytes, field.key.put(view, at), value);
         break;
       }
       case UNSIGNED_32: {
         const value = field.u32[row]!;
-        if (value !== 0 || !field.skipsZero) at = putUnsigned(bytes, putKey(field, view, at), value);
+        if (value !== 0 || !field.skipsZero) at = putUnsigned(bytes, field.key.put(view, at), value);
         break;
       }
       case UNSIGNED_64: {
         const low = field.u32[row * 2]!;
         const high = field.u32[row * 2 + 1]!;
         if (low === 0 && high === 0 && field.skipsZero) break;
-        at = putUnsigned64(bytes, putKey(field, view, at), low, high);
+        at = putUnsigned64(bytes, field.key.put(view, at), low, high);
         break;
       }
       case TEXT: {
@@ -130,7 +123,7 @@ export function putFields(
         from++;
         if (from === end && field.skipsZero) break;
         if (at + (end - from) * MOST_BYTES > limit) return -1;
-        at = putQuoted(out, putKey(field, view, at), text, field.view, from, end);
+        at = putQuoted(out, field.key.put(view, at), text, field.view, from, end);
         break;
       }
       case NAMED: {

@@ -16,18 +16,17 @@ export class JsonOut {
 export class Fragment {
   readonly bytes: Uint8Array;
   readonly length: number;
-  /** The bytes, and zeros up to a multiple of eight. */
-  readonly steps: Float64Array;
+  readonly #steps: Float64Array;
 
   constructor(bytes: Uint8Array) {
     this.bytes = bytes;
     this.length = bytes.length;
-    this.steps = new Float64Array((bytes.length + 7) >> 3);
-    new Uint8Array(this.steps.buffer).set(bytes);
+    this.#steps = new Float64Array((bytes.length + 7) >> 3);
+    new Uint8Array(this.#steps.buffer).set(bytes);
   }
 
   put(view: DataView, at: number): number {
-    const steps = this.steps;
+    const steps = this.#steps;
     for (let i = 0; i < steps.length; i++) view.setFloat64(at + i * 8, steps[i]!, true);
     return at + this.length;
   }

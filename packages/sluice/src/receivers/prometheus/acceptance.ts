@@ -1,6 +1,6 @@
 import { isUtf8 } from 'node:buffer';
 import { LabelList } from '../../base/label-fields.ts';
-import type { ActiveSeries, FormKind, SeriesAdded } from '../../base/ports.ts';
+import type { ActiveSeries, FormKind, SeriesAdded, SeriesTagger } from '../../base/ports.ts';
 import { SluiceError } from '../../base/errors.ts';
 import type { SampleStage } from '../../base/sample-stage.ts';
 import type { Batch } from '../../batch/batch.ts';
@@ -11,7 +11,7 @@ import { HistogramColumns } from './histogram-columns.ts';
 import { histogramProblem } from './histogram-rules.ts';
 import type { Histogram } from './histogram.ts';
 import type { MessageMemory } from './message-memory.ts';
-import { checkLabels, describeLabels, nameLabel, putLabels } from './new-series.ts';
+import { checkLabels, describeLabels, putLabels } from './new-series.ts';
 import { Problems } from './problems.ts';
 import { RowSet } from './row-set.ts';
 
@@ -24,6 +24,10 @@ export interface TimeWindow {
 export interface AcceptanceScope {
   readonly org: number;
   readonly series: ActiveSeries;
+  /** Absent: series are not tagged. */
+  readonly tagger?: SeriesTagger | undefined;
+  /** Agent that the message came through, 0 = none. */
+  readonly agent: number;
   readonly metadata: FamilyMetadataCache;
   readonly nowMs: number;
   readonly samples: TimeWindow;
@@ -311,14 +315,23 @@ export class Acceptance {
       this.#listed = 0;
       list.parse(labels, 0, labels.length);
     }
-    const name = nameLabel(list, labels);
-    const { nowMs } = this.#scope;
-    const { rows } = this;
-    rows.series.push(this.#ids, series, nowMs % 4294967296, Math.floor(nowMs / 4294967296), nowMs);
+    const tags = this.#tags(series, labels);
     const validFrom = this.#series.validFrom(series);
-    rows.seriesValidFrom.appendHalves(validFrom % 4294967296, Math.floor(validFrom / 4294967296));
-    rows.seriesName.append(labels, list.valueStart(name), list.valueEnd(name));
-    rows.seriesLabels.push(list, labels, name);
+    this.rows.series.push(this.#series, this.#scope.nowMs, { series, list, bytes: labels, validFrom, tags });
+  }
+
+  /** The tags of the series whose labels `list` has. Other ones than those it was announced with begin a new version of it. */
+  #tags(series: number, labels: Uint8Array): Uint32Array | undefined {
+    const { tagger, agent, nowMs } = this.#scope;
+    if (tagger === undefined) return undefined;
+    const { tags } = this.#series;
+    const subject = tagger.subjectOf(this.list, labels, agent);
+    const signature = tagger.signatureOf(subject);
+    const before = tags.signature(series);
+    if (before !== 0 && before !== signature) this.#series.renew(series, nowMs);
+    tags.setSubject(series, subject);
+    tags.setAnnounced(series, agent, signature);
+    return tagger.tagsOf(subject);
   }
 
   #isInWindow(series: number, time: number, { min, max }: TimeWindow): boolean {

@@ -1,7 +1,7 @@
 import { bug } from '../../base/errors.ts';
 import { type ArrayBuilder, FixedBuilder } from '../../batch/builder.ts';
 import type { BucketSide, Histogram, Pair, PairList } from './histogram.ts';
-import type { PointColumns } from './row-set.ts';
+import type { PointColumns } from './point-columns.ts';
 
 /** Columns of prometheus.histograms behind ids and time. */
 export class HistogramColumns {

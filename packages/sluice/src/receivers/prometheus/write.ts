@@ -9,7 +9,7 @@ import {
 } from 'promwrite/wire';
 import { errorText, isSluiceError, type SluiceError } from '../../base/errors.ts';
 import type { LinearMemory } from '../../base/linear-memory.ts';
-import type { ActiveSeries, Append, HttpReply, HttpRequest, HttpRoute } from '../../base/ports.ts';
+import type { ActiveSeries, Append, HttpReply, HttpRequest, HttpRoute, SeriesTagger } from '../../base/ports.ts';
 import type { Batch } from '../../batch/batch.ts';
 import { type Log, rateLimited } from '../../telemetry/log.ts';
 import type { Metrics } from '../../telemetry/metrics.ts';
@@ -33,6 +33,8 @@ export interface RemoteWriteOptions {
   /** The active series of an organisation. Their memory must be `memory`. */
   readonly series: (org: number) => ActiveSeries;
   readonly memory: LinearMemory;
+  /** Tags the series of an organisation; absent: they are not tagged. */
+  readonly tagger?: (org: number) => SeriesTagger | undefined;
   /** By data source id; Infinity opens a side. */
   readonly acceptWindow: (table: string) => AcceptSpan;
   readonly limits: RemoteWriteLimits;
@@ -51,9 +53,9 @@ export interface RemoteWrite {
   write(message: ProtobufMessage, bytes: Uint8Array, org: number): Promise<HttpReply>;
   /**
    * Takes a 1.0 body (Snappy) that somebody else received, and adds labels to all its series; where a series has one of the same name, its own wins.
-   * The body is read before the first await.
+   * The body is read before the first await. `agent` is the number of the agent that received it, 0 = none.
    */
-  forward(body: Uint8Array, org: number, extraLabels: readonly ExtraLabel[]): Promise<HttpReply>;
+  forward(body: Uint8Array, org: number, extraLabels: readonly ExtraLabel[], agent?: number): Promise<HttpReply>;
 }
 
 const INPUT = 'remote_write';
@@ -96,9 +98,9 @@ export function createRemoteWrite(options: RemoteWriteOptions): RemoteWrite {
       handle,
     })),
     write: async (message, bytes, org) => receiver.take({ message, encoding: 'none' }, bytes, org),
-    forward: async (body, org, extraLabels) => {
+    forward: async (body, org, extraLabels, agent = 0) => {
       const labels = new ExtraLabels(extraLabels);
-      const how = { message: WRITE_REQUEST, encoding: 'snappy' } as const;
+      const how = { message: WRITE_REQUEST, encoding: 'snappy', agent } as const;
       return receiver.take(labels.isEmpty ? how : { ...how, labels }, body, org);
     },
   };
@@ -109,6 +111,8 @@ interface Negotiated {
   readonly encoding: Encoding;
   /** To be added to all series of a 1.0 message. */
   readonly labels?: ExtraLabels;
+  /** Agent that the message came through; absent: none. */
+  readonly agent?: number;
 }
 
 function negotiate(
@@ -180,7 +184,7 @@ class RemoteWriteReceiver {
     // Synchronous to the end of decoding: there is one place for messages.
     try {
       this.#place(how, body);
-      this.#begin(taken, org);
+      this.#begin(taken, org, how.agent ?? 0);
       (how.message === REQUEST_V2 ? this.#v2 : this.#v1).decode(taken);
       batches = taken.finish();
     } catch (error) {
@@ -214,7 +218,7 @@ class RemoteWriteReceiver {
     if (labels !== undefined) this.#message.addLabels(labels, decodedBytes);
   }
 
-  #begin(taken: Acceptance, org: number): void {
+  #begin(taken: Acceptance, org: number, agent: number): void {
     const nowMs = this.#now();
     const series = this.#options.series(org);
     let metadata = this.#metadata.get(org);
@@ -225,6 +229,8 @@ class RemoteWriteReceiver {
     const scope = {
       org,
       series,
+      tagger: this.#options.tagger?.(org),
+      agent,
       metadata,
       nowMs,
       samples: this.#window('prometheus.samples', nowMs),

@@ -1,16 +1,19 @@
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
-import { describe, test } from 'node:test';
+import { after, describe, test } from 'node:test';
 import { emptyInventory } from '../../../src/tags/empty-inventory.ts';
 import type { Inventory } from '../../../src/tags/inventory.ts';
-import { type Platform, platformInventory } from './platform-inventory.ts';
+import { described, overlay, ToldSource } from './described.ts';
+import { describePlatform, type Platform } from './platform-description.ts';
 import { pick, tagged, type Written } from './tagged-rows.ts';
 
 /** Rules that the golden rows do not reach. Their inventory has node 41 (10.1.1.1, agent 12), pods 101 and 102 and VM 21 in VPC 7. */
 
 const path = new URL('../../fixtures/golden/platform.json', import.meta.url);
 const platform = JSON.parse(readFileSync(path, 'utf8')) as Platform;
-const inventory = platformInventory(platform);
+const known = await described([new ToldSource(describePlatform(platform))]);
+after(() => known.close());
+const { inventory } = known.inventory;
 
 /** Tags one row and compares the columns that `expected` names. */
 function check(source: string, row: Written, expected: Readonly<Record<string, unknown>>, from: Inventory = inventory) {
@@ -131,7 +134,7 @@ describe('imported spans', () => {
   test('an address of another VPC towards the Internet, and of a connected VPC', () => {
     const row = { ...span, agent_id: 12, ip4_0: '10.1.0.9', ip4_1: '198.51.100.7', observation_point_number: 49 };
     check(source, row, { l3_epc_id_1: 7, l3_device_id_1: 23 });
-    const connected: Inventory = { ...inventory, peerVpcs: () => Int32Array.of(9, 8) };
+    const connected = overlay(inventory, { peerVpcs: () => Int32Array.of(9, 8) });
     const peer = { ...row, ip4_1: '10.2.0.5' };
     check(source, peer, { l3_epc_id_1: 0, l3_device_id_1: 0 });
     check(source, peer, { l3_epc_id_1: 8, l3_device_id_1: 22, region_id_1: 2 }, connected);

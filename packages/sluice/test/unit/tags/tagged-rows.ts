@@ -3,7 +3,7 @@ import { findDataSource } from '../../../src/catalog/catalog.ts';
 import type { Inventory } from '../../../src/tags/inventory.ts';
 import { createTagger } from '../../../src/tags/tagger.ts';
 import { goldenRow, type GoldenValue } from '../golden-row.ts';
-import { addressBytes } from './platform-inventory.ts';
+import { addressBytes } from './address-bytes.ts';
 
 /** What a decoder writes into a row, by column; addresses as text. */
 export type Written = Readonly<Record<string, number | string>>;

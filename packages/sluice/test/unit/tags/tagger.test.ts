@@ -1,18 +1,21 @@
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
-import { describe, test } from 'node:test';
+import { after, describe, test } from 'node:test';
 import fc from 'fast-check';
 import { RowBlock } from '../../../src/batch/row-block.ts';
 import { dataSources, findDataSource } from '../../../src/catalog/catalog.ts';
 import { emptyInventory } from '../../../src/tags/empty-inventory.ts';
 import type { Inventory } from '../../../src/tags/inventory.ts';
 import { createTagger } from '../../../src/tags/tagger.ts';
-import { type Platform, platformInventory } from './platform-inventory.ts';
+import { described, overlay, ToldSource } from './described.ts';
+import { describePlatform, type Platform } from './platform-description.ts';
 import { tagged, type Written, writeRow } from './tagged-rows.ts';
 
 const path = new URL('../../fixtures/golden/platform.json', import.meta.url);
 const platform = JSON.parse(readFileSync(path, 'utf8')) as Platform;
-const inventory = platformInventory(platform);
+const known = await described([new ToldSource(describePlatform(platform))]);
+after(() => known.close());
+const { inventory } = known.inventory;
 
 test('every table with keys is tagged, and no other', () => {
   for (const source of dataSources.filter(({ database }) => database !== 'prometheus')) {
@@ -98,15 +101,14 @@ describe('rows of any kind', () => {
 
 describe('time', () => {
   /** Until 1,700,000,003 the address of pod 101 was that of VM 21. */
-  const moved: Inventory = {
-    ...inventory,
+  const moved = overlay(inventory, {
     versionAt: (seconds) => (seconds < 1_700_000_003 ? 1 : 2),
     address: (key) => {
       if (key.version === 2 || key.ip4 !== 0x0a01_0009) return inventory.address(key);
       const before = Object.assign(Object.create(key) as typeof key, { ip4: 0x0a01_0005 });
       return inventory.address(before);
     },
-  };
+  });
 
   test('a row is tagged by what was true at its own time, whatever the order of rows', () => {
     const written = [5, 2, 3, 0].map((second) => ({
@@ -133,13 +135,12 @@ describe('asking', () => {
     let count = 0;
     return {
       asked: () => count,
-      inventory: {
-        ...inventory,
+      inventory: overlay(inventory, {
         address: (key) => {
           count++;
           return inventory.address(key);
         },
-      },
+      }),
     };
   }
 
@@ -170,7 +171,7 @@ describe('asking', () => {
     };
     assert.deepEqual([subnetOf(1), subnetOf(2), subnetOf(1)], [70, 0, 70]);
     assert.equal(asked(), 1);
-    current = { ...counted };
+    current = overlay(counted, {});
     assert.equal(subnetOf(1), 70);
     assert.equal(asked(), 2);
   });

@@ -1,7 +1,7 @@
 import { readdirSync, readFileSync, statSync } from 'node:fs';
 import path from 'node:path';
 import { LinearMemory } from '../../../../src/base/linear-memory.ts';
-import type { HttpReply } from '../../../../src/base/ports.ts';
+import type { Append, HttpReply, SeriesTagger } from '../../../../src/base/ports.ts';
 import { bug } from '../../../../src/base/errors.ts';
 import type { Batch, Column } from '../../../../src/batch/batch.ts';
 import { decodeNative, encodeNative } from '../../../../src/batch/native.ts';
@@ -22,6 +22,7 @@ export type Row = Readonly<Record<string, Value>>;
 
 export interface Harness {
   readonly receiver: RemoteWrite;
+  readonly append: Append<Batch>;
   readonly table: SeriesTable;
   readonly metrics: Metrics;
   /** Rows by table, of all appends that succeeded; in order. */
@@ -48,6 +49,7 @@ export interface HarnessOptions {
   readonly window?: AcceptSpan;
   readonly digest?: (bytes: Uint8Array) => Uint8Array;
   readonly messages?: Parameters<typeof createRemoteWrite>[0]['messages'];
+  readonly tagger?: SeriesTagger;
 }
 
 export const OPEN: AcceptSpan = { behindMs: Infinity, aheadMs: Infinity };
@@ -65,28 +67,31 @@ export function createHarness(options: HarnessOptions = {}): Harness {
     now,
     ...(options.digest === undefined ? {} : { digest: options.digest }),
   });
+  const append: Append<Batch> = async (batches) => {
+    await Promise.resolve();
+    if (harness.failure !== undefined) throw harness.failure;
+    appends.push(batches.map(({ source }) => source.id));
+    for (const batch of batches) {
+      const known = rows.get(batch.source.id) ?? [];
+      known.push(...rowsOf(batch));
+      rows.set(batch.source.id, known);
+    }
+  };
   const receiver = createRemoteWrite({
-    append: async (batches) => {
-      await Promise.resolve();
-      if (harness.failure !== undefined) throw harness.failure;
-      appends.push(batches.map(({ source }) => source.id));
-      for (const batch of batches) {
-        const known = rows.get(batch.source.id) ?? [];
-        known.push(...rowsOf(batch));
-        rows.set(batch.source.id, known);
-      }
-    },
+    append,
     series: () => table,
     memory,
     acceptWindow: () => options.window ?? OPEN,
     limits: { ...toRemoteWriteLimits(remoteWriteLimitsSchema.parse({})), ...options.limits },
     ...(options.messages === undefined ? {} : { messages: options.messages }),
+    ...(options.tagger === undefined ? {} : { tagger: () => options.tagger }),
     metrics,
     log: createLog({ level: 'silent' }),
     now,
   });
   const harness: Harness = {
     receiver,
+    append,
     table,
     metrics,
     rows,

@@ -1,0 +1,134 @@
+import { z } from 'zod';
+import { filePath, shown } from '../base/config-schema.ts';
+
+/** Configuration of where universal tags come from: `tags`. */
+
+export interface TagFile {
+  readonly path: string;
+  /** Absent: the first of the accepted ones. */
+  readonly org: number | undefined;
+}
+
+/** A Kubernetes cluster that the hub watches itself. */
+export interface WatchedCluster {
+  /** The cluster's id, as its agents report it. */
+  readonly clusterId: string;
+  /** As people call it. */
+  readonly name: string;
+  /** Absent: the cluster that the hub runs in. */
+  readonly kubeconfig: string | undefined;
+  readonly context: string | undefined;
+  /** VPC of its pods and nodes, by number or by its name in a file of static tags. */
+  readonly vpc: string;
+  /** Empty: all of them. */
+  readonly namespaces: readonly string[];
+  /** Names of environment variables of containers that become tags of pods. */
+  readonly environment: readonly string[];
+  readonly org: number | undefined;
+}
+
+/** Parsed `tags`. */
+export interface TagsOptions {
+  readonly files: readonly TagFile[];
+  readonly allocates: boolean;
+  readonly kubernetes: readonly WatchedCluster[];
+  /** Base URLs of Prometheus servers. */
+  readonly prometheusAddresses: readonly string[];
+}
+
+const org = z
+  .int()
+  .min(1)
+  .max(1024)
+  .optional()
+  .meta({ description: 'Organisation, one of `organisations`; default: the first of them' });
+
+const tagFile = z
+  .union([filePath, z.strictObject({ path: filePath.meta({ format: 'path', description: 'The file' }), org })], {
+    error: (issue) => `expected a path or {path, org}; got ${shown(issue.input)}`,
+  })
+  .transform((value): TagFile =>
+    typeof value === 'string' ? { path: value, org: undefined } : { path: value.path, org: value.org },
+  );
+
+const clusterSchema = z
+  .strictObject({
+    'cluster-id': z.string().min(1).max(256).meta({
+      description:
+        "The cluster's id, as its agents report it (`kubernetes-cluster-id`); data of both then means the same pods",
+    }),
+    name: z
+      .string()
+      .min(1)
+      .max(256)
+      .optional()
+      .meta({ description: 'As names in exports and queries say; default: the id' }),
+    kubeconfig: filePath.optional().meta({ description: 'Default: the cluster that the hub itself runs in' }),
+    context: z.string().min(1).optional().meta({ description: 'Context of the kubeconfig; default: its current one' }),
+    vpc: z
+      .union([z.string().min(1), z.int().min(1).max(65_533)])
+      .transform(String)
+      .prefault('1')
+      .meta({
+        description: 'VPC of its nodes and pods: the `vpc-id` of its agents, or a name from a file of static tags',
+      }),
+    org,
+  })
+  .transform((cluster): WatchedCluster => ({
+    clusterId: cluster['cluster-id'],
+    name: cluster.name ?? cluster['cluster-id'],
+    kubeconfig: cluster.kubeconfig,
+    context: cluster.context,
+    vpc: cluster.vpc,
+    namespaces: cluster.namespaces,
+    environment: cluster.environment,
+    org: cluster.org,
+  }));
+
+const baseUrl = z
+  .string()
+  .refine((text) => URL.canParse(text) && /^https?:$/.test(new URL(text).protocol), {
+    error: (issue) => `expected a URL such as http://10.96.1.8:9090; got ${shown(issue.input)}`,
+  })
+  .refine((text) => !URL.canParse(text) || (new URL(text).username === '' && new URL(text).password === ''), {
+    error: 'expected a URL without user and password',
+  });
+
+/**
+ * `tags`. Output: TagsOptions.
+ *
+ *     tags:
+ *       files: [./tags.yaml, { path: ./team-b.csv, org: 2 }]
+ *       kubernetes: [{ cluster-id: d-2b1e, kubeconfig: ./kubeconfig }]
+ */
+export const tagsSchema = z
+  .strictObject({
+    files: z
+      .array(tagFile)
+      .prefault([])
+      .meta({ description: 'Files of static tags, YAML or CSV (docs/tags.md); watched for changes' }),
+    allocator: z.enum(['on', 'off']).prefault('on').meta({
+      description: 'on: this hub gives resources their ids. off: another hub does; ids are 0 until they are known',
+    }),
+    kubernetes: z.array(clusterSchema).prefault([]).meta({ description: 'Clusters whose API the hub watches itself' }),
+    prometheus_http_api_addresses: z
+      .array(baseUrl)
+      .prefault([])
+      .meta({ description: 'Prometheus servers whose targets tell what is behind the instance of a series' }),
+  })
+  .transform((tags): TagsOptions => ({
+    files: tags.files,
+    allocates: tags.allocator === 'on',
+    kubernetes: tags.kubernetes,
+    prometheusAddresses: tags.prometheus_http_api_addresses.map((address) => address.replace(/\/+$/, '')),
+  }));
+
+/** What is wrong with the organisations that sources are for. */
+export function tagOrganisationProblem(tags: TagsOptions, organisations: readonly number[]): string | undefined {
+  const wrong = [...tags.files, ...tags.kubernetes].find(
+    (one) => one.org !== undefined && !organisations.includes(one.org),
+  );
+  return wrong === undefined
+    ? undefined
+    : `tags: expected organisations that are listed in \`organisations\`; got ${wrong.org}`;
+}

@@ -1,0 +1,214 @@
+import { AddressKey } from './address-key.ts';
+import { ip4Text, ip6Text, ParsedAddress } from './address-text.ts';
+import { NEVER } from './claim-table.ts';
+import type { Held } from './held.ts';
+import type { OrgInventory } from './org-inventory.ts';
+import { WORDS, word } from './resource-table.ts';
+import { resourceOfSeries } from './series-resource.ts';
+import { kindOfDevice, type TagNames } from './tag-names.ts';
+
+/** What is asked about, and when (epoch seconds). */
+export type Question =
+  | { readonly kind: 'address'; readonly ip: string; readonly vpc: number; readonly atS: number }
+  | {
+      readonly kind: 'pod';
+      readonly name: string;
+      readonly namespace?: string;
+      readonly cluster?: string;
+      readonly atS: number;
+    }
+  | {
+      readonly kind: 'series';
+      readonly labels: ReadonlyMap<string, string>;
+      readonly agent: number;
+      readonly atS: number;
+    };
+
+/** Why something gets its tags; the body of `GET /api/v1/tags/explain`. */
+export interface Explanation {
+  readonly at: string;
+  /** What was asked of the inventory, in order, with each answer. */
+  readonly steps: readonly { readonly asked: string; readonly answer: string }[];
+  readonly found: readonly FoundResource[];
+}
+
+export interface FoundResource {
+  readonly kind: string;
+  readonly key: string;
+  readonly name: string;
+  /** Sources that describe it, best first. */
+  readonly sources: readonly string[];
+  /** Columns with their values; names where there are any. */
+  readonly tags: Readonly<Record<string, { readonly id: number; readonly name: string }>>;
+  readonly address: string;
+  readonly labels?: Readonly<Record<string, string>>;
+}
+
+interface Explaining {
+  readonly org: OrgInventory;
+  readonly names: TagNames;
+}
+
+/** Why a row or series gets its tags. Undefined: what was asked for is no address. */
+export function explain(explaining: Explaining, question: Question): Explanation | undefined {
+  const steps: { asked: string; answer: string }[] = [];
+  const rows: number[] = [];
+  const version = explaining.org.live.versionAt(question.atS);
+  const note = (asked: string, row: number, none = 'nothing') => {
+    steps.push({ asked, answer: row === 0 ? none : describeRow(explaining, row).name });
+    if (row !== 0) rows.push(row);
+    return row;
+  };
+  switch (question.kind) {
+    case 'address': {
+      const address = new ParsedAddress();
+      if (!address.read(question.ip)) return undefined;
+      explainAddress(explaining, { address, vpc: question.vpc, version, note, steps });
+      break;
+    }
+    case 'pod':
+      explainPod(explaining, question, { version, note, steps });
+      break;
+    case 'series': {
+      const { agent, labels } = question;
+      const { row, by } = resourceOfSeries(explaining.org, labels, { agent, version });
+      const none = 'nothing: no label names a pod, or an instance, that is known and the only one';
+      note(by === '' ? 'labels of the series' : `labels of the series, by ${by}`, row, none);
+    }
+  }
+  return {
+    at: new Date(question.atS * 1000).toISOString(),
+    steps,
+    found: rows.map((row) => describeRow(explaining, row)),
+  };
+}
+
+interface Noting {
+  readonly version: number;
+  readonly note: (asked: string, row: number, none?: string) => number;
+  readonly steps: { asked: string; answer: string }[];
+}
+
+interface AddressQuestion extends Noting {
+  readonly address: ParsedAddress;
+  readonly vpc: number;
+}
+
+function explainAddress({ org, names }: Explaining, { address, vpc, version, note, steps }: AddressQuestion): void {
+  const { live } = org;
+  const key = new AddressKey();
+  key.version = version;
+  key.vpc = vpc;
+  key.isIpv4 = address.isIpv4;
+  key.ip4 = address.ip4;
+  key.ip6.set(address.ip6);
+  const vpcText = `VPC ${vpc}${vpc > 0 ? ` (${names.name(org.org, 'l3_epc', vpc) || 'without a name'})` : ''}`;
+  const table = address.isIpv4 ? live.claims.address4 : live.claims.address6;
+  table.key[0] = vpc;
+  if (address.isIpv4) table.key[1] = address.ip4;
+  else table.key.set(address.ip6, 1);
+  table.history((from, to, row) => {
+    const name = describeRow({ org, names }, row).name;
+    steps.push({ asked: `who has had ${address.toString()} in ${vpcText}`, answer: `${name} ${spanText(from, to)}` });
+  });
+  if (vpc === -2) {
+    steps.push({ asked: vpcText, answer: 'the Internet: nothing is looked up' });
+    return;
+  }
+  if (note(`owner of ${address.toString()} in ${vpcText}`, live.address(key)) !== 0) return;
+  if (note('network with the longest prefix around it', live.network(key)) !== 0) return;
+  note(vpc === 0 ? "the hub's own region" : `region of ${vpcText}`, live.vpc(version, vpc));
+}
+
+function spanText(from: number, to: number): string {
+  const begin = from === 0 ? 'from before what is remembered' : `from ${new Date(from * 1000).toISOString()}`;
+  return to === NEVER ? `${begin} on` : `${begin} until ${new Date(to * 1000).toISOString()}`;
+}
+
+function explainPod(
+  { org }: Explaining,
+  { name, namespace, cluster }: Extract<Question, { kind: 'pod' }>,
+  { version, note, steps }: Noting,
+): void {
+  const { builder, live } = org;
+  for (const { resource, id } of builder.all('pod').values()) {
+    if (resource.kind !== 'pod' || resource.name !== name) continue;
+    const own = builder.find('pod_ns', resource.namespace ?? '')?.resource.name ?? '';
+    if (namespace !== undefined && own !== namespace) continue;
+    const clusterName = builder.find('pod_cluster', resource.cluster)?.resource.name;
+    if (cluster !== undefined && cluster !== resource.cluster && cluster !== clusterName) continue;
+    note(
+      `pod ${id}: ${clusterName ?? resource.cluster}/${own}/${name}`,
+      live.pod(version, id),
+      'not there at that time',
+    );
+  }
+  if (steps.length === 0) steps.push({ asked: `pods with the name ${name}`, answer: 'none is described now' });
+}
+
+const COLUMNS = [
+  ['region', 'region', word.region],
+  ['az', 'az', word.zone],
+  ['host', 'host', word.host],
+  ['subnet', 'subnet', word.subnet],
+  ['pod_cluster', 'pod_cluster', word.podCluster],
+  ['pod_node', 'pod_node', word.podNode],
+  ['pod_ns', 'pod_ns', word.podNamespace],
+  ['pod_group', 'pod_group', word.podGroup],
+  ['pod', 'pod', word.pod],
+  ['l3_epc', 'l3_epc', word.vpc],
+] as const;
+
+function describeRow({ org, names }: Explaining, row: number): FoundResource {
+  const { words, ip6 } = org.live.resources;
+  const at = row * WORDS;
+  const type = words[at + word.deviceType]!;
+  const device = words[at + word.device]!;
+  const tags: Record<string, { id: number; name: string }> = {};
+  for (const [column, kind, index] of COLUMNS) {
+    const id = words[at + index]!;
+    if (id !== 0) tags[column] = { id, name: names.name(org.org, kind, id) };
+  }
+  // A pod in its node's network stands in a row of the node.
+  const pod = words[at + word.pod]!;
+  const kind = pod !== 0 ? 'pod' : kindOfDevice(type);
+  const id = pod !== 0 ? pod : device;
+  if (device !== 0) tags['l3_device'] = { id: device, name: names.device(org.org, type, device) };
+  const key = kind === undefined ? undefined : org.ids.keyOf(kind, id);
+  const isIpv4 = words[at + word.isIpv4] === 1;
+  const labels = pod === 0 ? [] : names.podLabels(org.org, pod);
+  return {
+    kind: kind ?? (tags['subnet'] === undefined ? 'region' : 'subnet'),
+    key: key ?? '',
+    name:
+      (kind === undefined ? undefined : `${kind} ${org.ids.nameOf(kind, id)}`) ??
+      (tags['subnet'] === undefined ? `region ${tags['region']?.name ?? ''}` : `subnet ${tags['subnet'].name}`),
+    sources: kind === undefined || key === undefined ? [] : org.describedBy(kind, key),
+    tags,
+    address: isIpv4 ? ip4Text(words[at + word.ip4]!) : ip6Text(ip6, row * 4),
+    ...(labels.length === 0 ? {} : { labels: Object.fromEntries(labels) }),
+  };
+}
+
+/** A resource as lists show it. */
+export interface ListedResource {
+  readonly kind: string;
+  readonly id: number;
+  readonly key: string;
+  readonly name: string;
+  readonly addresses: readonly string[];
+  readonly sources: readonly string[];
+}
+
+export function listResource(org: OrgInventory, { resource, id }: Held): ListedResource {
+  const { kind, key, name } = resource;
+  const addresses = [
+    ...('interfaces' in resource
+      ? (resource.interfaces ?? []).flatMap((one) => one.addresses.map(({ ip }) => ip))
+      : []),
+    ...('addresses' in resource ? (resource.addresses ?? []) : []),
+    ...('address' in resource && resource.address !== undefined ? [resource.address] : []),
+    ...('cidrs' in resource ? resource.cidrs : []),
+  ];
+  return { kind, id, key, name, addresses, sources: org.describedBy(kind, key) };
+}

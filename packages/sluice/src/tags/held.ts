@@ -1,0 +1,21 @@
+import type { Resource, ResourceKind } from './description.ts';
+
+/** A resource as the inventory has it. */
+export interface Held {
+  readonly resource: Resource;
+  readonly id: number;
+  /** Best source that describes it, as a place in PRECEDENCE. */
+  readonly precedence: number;
+  /** Of the facts in the inventory. */
+  readonly signature: number;
+  readonly hasAddress: boolean;
+  /** Claims, entry * CLAIM_TABLES + number of the table. */
+  readonly claims: readonly number[];
+  readonly rows: readonly number[];
+  readonly agentRow: number;
+}
+
+/** Finds resources by kind and key. */
+export type FindHeld = (kind: ResourceKind, key: string | undefined) => Held | undefined;
+
+export const CLAIM_TABLES = 32;

@@ -1,0 +1,238 @@
+import type { Log } from '../telemetry/log.ts';
+import type { Metrics } from '../telemetry/metrics.ts';
+import type { ResourceKind } from './description.ts';
+import { IdFile, type IdRecord } from './id-file.ts';
+import { kindFacts, RESOURCE_KINDS } from './kinds.ts';
+
+export interface IdsOptions {
+  readonly path: string;
+  readonly org: number;
+  /** False: numbers are not made here; a resource has none (0) until somebody who makes them says which (`adopt`). */
+  readonly allocates: boolean;
+  readonly metrics: Metrics;
+  readonly log: Log;
+}
+
+/**
+ * Numbers of resources: the same resource has the same one over restarts, and no number means two resources.
+ *
+ * Numbers of a kind go up from 1. A resource that is gone keeps its number, and its name, for 31 days, the longest that rows are usually kept (of more
+ * than 200,000 gone ones of a kind the first are forgotten earlier; numbers still only go up). Where columns are 16 bits wide the numbers below come
+ * into use again once all have been used, each after its resource has been forgotten; when there is none left, further resources have none.
+ */
+export class Ids {
+  readonly #options: IdsOptions;
+  readonly #file: IdFile;
+  readonly #kinds = new Map<ResourceKind, KindIds>(
+    RESOURCE_KINDS.map((kind) => [
+      kind,
+      { byKey: new Map(), byId: new Map(), next: kindFacts(kind).firstId ?? 1, gone: [], retryS: 0 },
+    ]),
+  );
+  /** What is to be written. */
+  readonly #changed = new Set<IdRecord>();
+
+  /** Throws SluiceError `format_too_new` and `data_dir_unusable`. */
+  constructor(options: IdsOptions) {
+    this.#options = options;
+    const { path, log } = options;
+    const { file, isClosed } = IdFile.open(path, log, (record) => this.#load(record));
+    this.#file = file;
+    for (const [kind, ids] of this.#kinds) {
+      for (const record of ids.byKey.values()) if (record.goneS !== 0) ids.gone.push(record);
+      ids.gone.sort((left, right) => left.goneS - right.goneS);
+      // What was given out last may not have reached the disk.
+      if (!isClosed) ids.next += kindFacts(kind).mostIds <= 0xffff ? SKIP_NARROW : SKIP_WIDE;
+    }
+  }
+
+  /** The number of a resource that is described; 0 = it has none. */
+  idOf(kind: ResourceKind, key: string, name: string): number {
+    const ids = this.#of(kind);
+    const known = ids.byKey.get(key);
+    if (known !== undefined) {
+      this.#note(known, name);
+      return known.id;
+    }
+    const id = this.#options.allocates ? this.#allocate(kind, ids) : 0;
+    if (id !== 0) this.#add(ids, { kind, id, key, name, goneS: 0 });
+    return id;
+  }
+
+  /**
+   * Takes a number that somebody else has given. False: it already means another resource that is still described; agents and processes, whose
+   * numbers are never made here, get theirs in any case.
+   */
+  adopt(kind: ResourceKind, key: string, { id, name }: { readonly id: number; readonly name: string }): boolean {
+    const ids = this.#of(kind);
+    const holder = ids.byId.get(id);
+    if (holder?.key === key) {
+      this.#note(holder, name);
+      return true;
+    }
+    if (holder !== undefined && holder.goneS === 0 && !isForeign(kind)) return false;
+    if (holder !== undefined) ids.byKey.delete(holder.key);
+    const before = ids.byKey.get(key);
+    if (before !== undefined) ids.byId.delete(before.id);
+    this.#add(ids, { kind, id, key, name, goneS: 0 });
+    return true;
+  }
+
+  /** Nobody describes the resource any more. */
+  vanish(kind: ResourceKind, key: string, nowS: number): void {
+    const ids = this.#of(kind);
+    const record = ids.byKey.get(key);
+    if (record === undefined || record.goneS !== 0) return;
+    record.goneS = nowS;
+    ids.gone.push(record);
+    this.#write(record);
+  }
+
+  /** Name of a number, also of a resource that is gone. */
+  nameOf(kind: ResourceKind, id: number): string {
+    return this.#of(kind).byId.get(id)?.name ?? '';
+  }
+
+  /** Key of a number. */
+  keyOf(kind: ResourceKind, id: number): string | undefined {
+    return this.#of(kind).byId.get(id)?.key;
+  }
+
+  /** Resources of a kind that have a number, those that are gone included. */
+  *records(kind: ResourceKind): Iterable<IdRecord> {
+    yield* this.#of(kind).byKey.values();
+  }
+
+  /**
+   * Writes what is new, before anybody sees it, a piece at a time with `pause` in between, and forgets what is long gone. What could not be written is
+   * tried again with the next call. Throws SluiceError `data_dir_unusable`.
+   */
+  async save(nowS: number, pause: () => Promise<void>): Promise<void> {
+    for (const ids of this.#kinds.values()) this.#forget(ids, nowS);
+    while (this.#changed.size > 0) {
+      const piece = firstOf(this.#changed, PIECE_RECORDS);
+      this.#file.append(piece);
+      for (const record of piece) this.#changed.delete(record);
+      if (this.#changed.size > 0) await pause();
+    }
+    if (this.#file.lines > 2 * this.#persistent() + MOST_REPLACED) void this.#file.rewrite(this.#all(), pause);
+  }
+
+  close(): void {
+    this.#file.close();
+  }
+
+  #of(kind: ResourceKind): KindIds {
+    return this.#kinds.get(kind)!;
+  }
+
+  #load(record: IdRecord): void {
+    const ids = this.#of(record.kind);
+    const before = ids.byKey.get(record.key);
+    if (before !== undefined) ids.byId.delete(before.id);
+    const holder = ids.byId.get(record.id);
+    if (holder !== undefined) ids.byKey.delete(holder.key);
+    ids.byKey.set(record.key, record);
+    ids.byId.set(record.id, record);
+    this.#pass(record.kind, ids, record.id);
+  }
+
+  #add(ids: KindIds, record: IdRecord): void {
+    ids.byKey.set(record.key, record);
+    ids.byId.set(record.id, record);
+    this.#pass(record.kind, ids, record.id);
+    this.#write(record);
+  }
+
+  /** A number given by hand does not make the ones below it unusable, unless they were given out one after the other. */
+  #pass(kind: ResourceKind, ids: KindIds, id: number): void {
+    const { mostIds } = kindFacts(kind);
+    if (id >= ids.next && (mostIds > 0xffff || id - ids.next <= SKIP_NARROW)) ids.next = id + 1;
+  }
+
+  #note(record: IdRecord, name: string): void {
+    if (record.goneS === 0 && record.name === name) return;
+    record.goneS = 0;
+    record.name = name;
+    this.#write(record);
+  }
+
+  #write(record: IdRecord): void {
+    if (!isForeign(record.kind)) this.#changed.add(record);
+  }
+
+  #allocate(kind: ResourceKind, ids: KindIds): number {
+    const { mostIds, firstId = 1 } = kindFacts(kind);
+    while (ids.next <= mostIds) {
+      const id = ids.next++;
+      if (!ids.byId.has(id)) return id;
+    }
+    const nowS = Date.now() / 1000;
+    this.#forget(ids, nowS);
+    if (nowS >= ids.retryS) {
+      for (let id = firstId; id <= mostIds && id < firstId + 0xffff; id++) if (!ids.byId.has(id)) return id;
+      ids.retryS = nowS + RETRY_S;
+      this.#options.log.error(
+        { org: this.#options.org, kind, most: mostIds },
+        'there are more resources of a kind than its columns have numbers for; further ones have none',
+      );
+    }
+    this.#options.metrics.tagIdsExhausted.inc({ org: this.#options.org, kind });
+    return 0;
+  }
+
+  #forget(ids: KindIds, nowS: number): void {
+    let count = 0;
+    const { gone } = ids;
+    while (count < gone.length && (gone.length - count > MOST_GONE || nowS - gone[count]!.goneS >= FORGET_AFTER_S)) {
+      const record = gone[count++]!;
+      // It may have come back, and even gone again.
+      if (record.goneS === 0 || ids.byKey.get(record.key) !== record) continue;
+      if (nowS - record.goneS < FORGET_AFTER_S && gone.length - count < MOST_GONE) continue;
+      ids.byKey.delete(record.key);
+      ids.byId.delete(record.id);
+    }
+    if (count > 0) gone.splice(0, count);
+  }
+
+  #persistent(): number {
+    let count = 0;
+    for (const [kind, ids] of this.#kinds) if (!isForeign(kind)) count += ids.byKey.size;
+    return count;
+  }
+
+  *#all(): Iterable<IdRecord> {
+    for (const [kind, ids] of this.#kinds) if (!isForeign(kind)) yield* ids.byKey.values();
+  }
+}
+
+interface KindIds {
+  readonly byKey: Map<string, IdRecord>;
+  readonly byId: Map<number, IdRecord>;
+  next: number;
+  /** In the order in which they went; one that came back stands here until its turn. */
+  readonly gone: IdRecord[];
+  /** Epoch seconds until when it is known that no number is left. */
+  retryS: number;
+}
+
+function firstOf<T>(all: Iterable<T>, count: number): T[] {
+  const found: T[] = [];
+  for (const one of all) if (found.push(one) >= count) break;
+  return found;
+}
+
+/** Kinds whose numbers are made and kept elsewhere: they are not written here. */
+function isForeign(kind: ResourceKind): boolean {
+  return kind === 'agent' || kind === 'gprocess';
+}
+
+/** A few milliseconds of work. */
+const PIECE_RECORDS = 1000;
+const FORGET_AFTER_S = 31 * 86_400;
+const MOST_GONE = 200_000;
+const MOST_REPLACED = 50_000;
+const RETRY_S = 60;
+/** More numbers than are given out in a second, which is what a power failure can take. */
+const SKIP_NARROW = 64;
+const SKIP_WIDE = 10_000;

@@ -1,0 +1,202 @@
+import { errorText } from '../base/errors.ts';
+import { rateLimited, type Log } from '../telemetry/log.ts';
+import type { Metrics } from '../telemetry/metrics.ts';
+import { emptyInventory } from './empty-inventory.ts';
+import type { ResourceKind } from './description.ts';
+import type { Ids } from './ids.ts';
+import type { Inventory } from './inventory.ts';
+import { InventoryBuilder } from './inventory-builder.ts';
+import { RESOURCE_KINDS } from './kinds.ts';
+import { LiveInventory, MISSES } from './live-inventory.ts';
+import { Slices } from './slices.ts';
+import { PRECEDENCE, type Source, type SourceState } from './source.ts';
+import { SourceView } from './source-view.ts';
+
+export interface OrgInventoryOptions {
+  readonly org: number;
+  readonly ids: Ids;
+  readonly metrics: Metrics;
+  readonly log: Log;
+  /** Called after every change of answers. */
+  readonly onPublished: () => void;
+  /** Changes that come within this time are taken in together. */
+  readonly gatherMs?: number;
+  readonly now?: () => number;
+}
+
+const GATHER_MS = 1000;
+const TEND_MS = 5000;
+
+/** The inventory of one organisation, kept up with its sources. */
+export class OrgInventory {
+  readonly live = new LiveInventory();
+  readonly builder: InventoryBuilder;
+  readonly ids: Ids;
+  readonly org: number;
+  readonly #options: OrgInventoryOptions;
+  readonly #views: SourceView[] = [];
+  readonly #stops: (() => void)[] = [];
+  readonly #tending: NodeJS.Timeout;
+  readonly #mayLog = rateLimited(60_000);
+  readonly #mayLogFault = rateLimited(60_000);
+  #timer: NodeJS.Timeout | undefined;
+  #running: Promise<void> | undefined;
+  #isPublished = false;
+  #isStopped = false;
+
+  constructor(options: OrgInventoryOptions) {
+    this.#options = options;
+    this.org = options.org;
+    this.ids = options.ids;
+    this.builder = new InventoryBuilder(this.live, options.ids, (kind, key, error) =>
+      this.#mayLogFault((suppressed) =>
+        options.log.error(
+          { org: options.org, kind, key, cause: errorText(error), suppressed },
+          'cannot take a resource into the tag inventory; it is left out',
+        ),
+      ),
+    );
+    this.#tending = setInterval(() => this.#tend(), TEND_MS).unref();
+  }
+
+  /** What rows are tagged by: knows nothing until a source has told something. */
+  get inventory(): Inventory {
+    return this.#isPublished ? this.live : emptyInventory;
+  }
+
+  /** Its sources, best first. */
+  get sources(): readonly Source[] {
+    return this.#views.map(({ source }) => source);
+  }
+
+  /** From now on the source counts. */
+  add(source: Source): void {
+    const view = new SourceView(source);
+    this.#views.push(view);
+    this.#views.sort((left, right) => rank(left.source) - rank(right.source) || byName(left.source, right.source));
+    this.#stops.push(
+      source.onChange((change) => {
+        view.note(change, this.#nowS());
+        this.#schedule();
+      }),
+    );
+    view.note({ kind: 'all' }, this.#nowS());
+    this.#schedule();
+  }
+
+  /** Takes in everything that sources have told until now, at once. */
+  async settle(): Promise<void> {
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
+    while (this.#running !== undefined) await this.#running;
+    if (!this.#isStopped && this.#views.some((view) => view.isChanged)) {
+      this.#start();
+      await this.settle();
+    }
+  }
+
+  stop(): void {
+    this.#isStopped = true;
+    clearTimeout(this.#timer);
+    clearInterval(this.#tending);
+    for (const stop of this.#stops.splice(0)) stop();
+  }
+
+  /** Resources of a kind that a source describes. */
+  sizes(source: Source): { readonly kind: string; readonly count: number }[] {
+    const view = this.#views.find((one) => one.source === source);
+    return RESOURCE_KINDS.map((kind) => ({ kind, count: view?.size(kind) ?? 0 })).filter(({ count }) => count > 0);
+  }
+
+  /** Names of the sources that describe a resource, best first. */
+  describedBy(kind: ResourceKind, key: string): readonly string[] {
+    return this.#views.filter((view) => view.find(kind, key) !== undefined).map(({ source }) => source.name);
+  }
+
+  #nowS(): number {
+    return Math.floor((this.#options.now ?? Date.now)() / 1000);
+  }
+
+  #schedule(): void {
+    if (this.#isStopped || this.#running !== undefined) return;
+    this.#timer ??= setTimeout(() => {
+      this.#timer = undefined;
+      this.#start();
+    }, this.#options.gatherMs ?? GATHER_MS).unref();
+  }
+
+  #start(): void {
+    if (this.#running !== undefined) return;
+    this.#running = this.#build()
+      .catch((error: unknown) => {
+        const { log, org } = this.#options;
+        this.#mayLog((suppressed) =>
+          log.error(
+            { org, cause: errorText(error), suppressed },
+            'cannot take in a change of the tag inventory; tried again',
+          ),
+        );
+      })
+      .finally(() => this.#ended());
+  }
+
+  #ended(): void {
+    this.#running = undefined;
+    if (this.builder.isPrepared || this.#views.some((view) => view.isChanged)) this.#schedule();
+  }
+
+  async #build(): Promise<void> {
+    const { metrics, org, ids, onPublished } = this.#options;
+    const slices = new Slices();
+    const nowS = this.#nowS();
+    await this.builder.prepare(this.#views, slices, nowS);
+    // A number must be on its way to the disk before it can stand in a row.
+    await ids.save(nowS, () => slices.pause());
+    const hasChanged = this.builder.publish();
+    this.#isPublished ||= hasChanged || this.#views.some((view) => !view.isFirst);
+    if (this.#isPublished) onPublished();
+    metrics.tagBuildSeconds.observe({ org }, slices.workedMs / 1000);
+    await this.builder.forget(nowS, slices);
+    this.#measure();
+  }
+
+  #tend(): void {
+    for (const { source } of this.#views) this.#measureAge(source.name, source.state());
+    for (const [index, kind] of MISSES.entries()) {
+      const count = this.live.misses[index]!;
+      if (count > 0) this.#options.metrics.tagMisses.inc({ org: this.org, kind }, count);
+    }
+    this.live.misses.fill(0);
+    if (this.#running === undefined) {
+      this.#running = this.builder.forget(this.#nowS(), new Slices()).finally(() => this.#ended());
+    }
+  }
+
+  #measure(): void {
+    const { metrics, org } = this.#options;
+    metrics.tagMemory.set({ org }, this.live.bytes);
+    for (const view of this.#views) {
+      for (const kind of RESOURCE_KINDS) {
+        const labels = { org, kind, source: view.source.name };
+        const count = view.size(kind);
+        if (count > 0) metrics.tagResources.set(labels, count);
+        else metrics.tagResources.remove(labels);
+      }
+    }
+  }
+
+  #measureAge(source: string, { kind, lastSuccessMs }: SourceState): void {
+    const { metrics, org, now = Date.now } = this.#options;
+    metrics.tagSourceUp.set({ org, source }, kind === 'up' ? 1 : 0);
+    if (lastSuccessMs !== undefined)
+      metrics.tagSourceAge.set({ org, source }, Math.max(0, now() - lastSuccessMs) / 1000);
+  }
+}
+
+function rank({ kind }: Source): number {
+  return PRECEDENCE.indexOf(kind);
+}
+
+function byName(left: Source, right: Source): number {
+  return left.name < right.name ? -1 : 1;
+}

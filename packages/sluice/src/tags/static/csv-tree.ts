@@ -1,0 +1,103 @@
+import { MOST_MISTAKES, type At, type Mistake, type MappingNode } from './tree.ts';
+
+/*
+ * CSV as in RFC 4180: fields with commas, quotes or line breaks stand in double quotes, a quote within as two. The first line names the columns; lines
+ * that begin with `#` and empty lines are left out.
+ */
+
+interface Field extends At {
+  readonly text: string;
+}
+
+/** Rows of a CSV text as mappings from column to field, one after the other; empty fields are absent. Mistakes are added to `mistakes`. */
+export function* csvRows(text: string, mistakes: Mistake[]): Generator<MappingNode> {
+  let columns: readonly Field[] | undefined;
+  for (const fields of csvLines(text, mistakes)) {
+    const [first] = fields;
+    if (first === undefined || (fields.length === 1 && first.text.trim() === '') || first.text.startsWith('#'))
+      continue;
+    if (columns === undefined) {
+      columns = fields.map((field) => ({ ...field, text: field.text.trim() }));
+      continue;
+    }
+    if (fields.length > columns.length && mistakes.length < MOST_MISTAKES) {
+      const place = fields[columns.length]!;
+      const message = `expected ${columns.length} fields, as the first line has; got ${fields.length}`;
+      mistakes.push({ line: place.line, column: place.column, message });
+    }
+    const entries = new Map<
+      string,
+      { readonly at: At; readonly node: { readonly kind: 'scalar'; readonly value: string } & At }
+    >();
+    for (const [index, { text: name }] of columns.entries()) {
+      const field = fields[index];
+      const value = field?.text.trim() ?? '';
+      if (field === undefined || value === '') continue;
+      const at = { line: field.line, column: field.column };
+      entries.set(name, { at, node: { kind: 'scalar', ...at, value } });
+    }
+    yield { kind: 'mapping', line: first.line, column: 1, entries };
+  }
+}
+
+function* csvLines(text: string, mistakes: Mistake[]): Generator<Field[]> {
+  let fields: Field[] = [];
+  let line = 1;
+  let lineStart = 0;
+  let at = text.charCodeAt(0) === 0xfeff ? 1 : 0;
+  while (at <= text.length) {
+    const place = { line, column: at - lineStart + 1 };
+    let field: string;
+    if (text[at] === '"') {
+      const end = closingQuote(text, at + 1);
+      if (end < 0) {
+        if (mistakes.length < MOST_MISTAKES) mistakes.push({ ...place, message: 'this quote is not closed' });
+        return;
+      }
+      field = text.slice(at + 1, end).replaceAll('""', '"');
+      for (let i = text.indexOf('\n', at); i >= 0 && i < end; i = text.indexOf('\n', i + 1)) {
+        line++;
+        lineStart = i + 1;
+      }
+      at = end + 1;
+    } else {
+      const end = endOf(text, at);
+      field = text.slice(at, end);
+      at = end;
+    }
+    fields.push({ ...place, text: field });
+    if (text[at] === ',') {
+      at++;
+      continue;
+    }
+    const newline = text.indexOf('\n', at);
+    const rest = text.slice(at, newline < 0 ? text.length : newline).trim();
+    if (rest !== '' && mistakes.length < MOST_MISTAKES) {
+      mistakes.push({
+        line,
+        column: at - lineStart + 1,
+        message: `expected a comma after a quoted field; got ${JSON.stringify(rest.slice(0, 20))}`,
+      });
+    }
+    yield fields;
+    fields = [];
+    if (newline < 0) return;
+    at = newline + 1;
+    line++;
+    lineStart = at;
+  }
+}
+
+function closingQuote(text: string, from: number): number {
+  let at = text.indexOf('"', from);
+  while (at >= 0 && text[at + 1] === '"') at = text.indexOf('"', at + 2);
+  return at;
+}
+
+function endOf(text: string, from: number): number {
+  for (let at = from; at < text.length; at++) {
+    const char = text.charCodeAt(at);
+    if (char === 44 || char === 10) return at;
+  }
+  return text.length;
+}

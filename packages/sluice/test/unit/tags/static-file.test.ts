@@ -1,0 +1,303 @@
+import assert from 'node:assert/strict';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, describe, test } from 'node:test';
+import fc from 'fast-check';
+import { parseCsv, parseYaml } from '../../../src/tags/static/parse.ts';
+import { StaticFile } from '../../../src/tags/static/static-file.ts';
+import { createLog } from '../../../src/telemetry/log.ts';
+
+const told = (mistakes: readonly { line: number; column: number; message: string }[]) =>
+  mistakes.map(({ line, column, message }) => `${line}:${column}: ${message}`);
+
+describe('YAML', () => {
+  test('every kind of entry becomes what it says', () => {
+    const { resources, mistakes } = parseYaml(`
+regions: [{ name: eu, own: true }]
+vpcs: [{ name: prod, id: 7, region: eu, peers: [dev, 9] }, { name: dev }]
+subnets: [{ name: db-net, vpc: prod, cidrs: [10.1.0.0/16, 'fd00::/64'], az: eu-1 }]
+hosts:
+  - name: db-1
+    vpc: prod
+    addresses: [10.1.0.5, { ip: 198.51.100.7, mac: '0a:58:0a:01:00:09', wan: true, subnet: db-net }]
+rds: [{ name: orders, host: db-1, address: 10.1.0.6, tags: { team: db } }]
+services:
+  - { name: pay, members: [{ address: 10.1.5.7, vpc: prod, ports: [443, 53/udp] }, { host: db-1 }] }
+clusters: [{ name: main, cluster-id: d-1, vpc: 7 }]
+namespaces: [{ name: shop, cluster: d-1, tags: { cost: a } }]
+`);
+    assert.deepEqual(told(mistakes), []);
+    assert.deepEqual(resources, [
+      { kind: 'region', name: 'eu', key: 'eu', isOwn: true },
+      { kind: 'vpc', name: 'prod', key: '7', id: 7, region: 'eu', peers: ['dev', '9'] },
+      { kind: 'vpc', name: 'dev', key: 'dev' },
+      { kind: 'subnet', name: 'db-net', key: '7/db-net', az: 'eu-1', vpc: '7', cidrs: ['10.1.0.0/16', 'fd00::/64'] },
+      {
+        kind: 'host',
+        name: 'db-1',
+        key: 'db-1',
+        vpc: '7',
+        interfaces: [
+          { addresses: [{ ip: '10.1.0.5' }] },
+          { mac: 0x0a58_0a01_0009, isWan: true, addresses: [{ ip: '198.51.100.7', subnet: '7/db-net' }] },
+        ],
+      },
+      {
+        kind: 'rds',
+        name: 'orders',
+        key: 'orders',
+        host: 'db-1',
+        interfaces: [{ addresses: [{ ip: '10.1.0.6' }] }],
+        cloudTags: [['team', 'db']],
+      },
+      {
+        kind: 'custom_service',
+        name: 'pay',
+        key: 'pay',
+        members: [
+          {
+            kind: 'address',
+            ip: '10.1.5.7',
+            vpc: '7',
+            ports: [
+              { protocol: 'tcp', port: 443 },
+              { protocol: 'udp', port: 53 },
+            ],
+          },
+          { kind: 'host', key: 'db-1' },
+        ],
+      },
+      { kind: 'pod_cluster', key: 'd-1', name: 'main', vpc: '7' },
+      { kind: 'pod_ns', name: 'shop', key: 'd-1/shop', cluster: 'd-1', cloudTags: [['cost', 'a']] },
+      { kind: 'az', key: 'eu-1', name: 'eu-1' },
+    ]);
+  });
+
+  const mistaken: readonly [text: string, mistake: RegExp][] = [
+    ['hosts:\n  - nam: a', /^2:5: expected a name\n2:5: unknown key "nam"; known keys: name, /],
+    ['hosts:\n  - { name: a, address: 10.0.0 }', /^2:25: expected an IPv4 or IPv6 address; got "10.0.0"$/],
+    ['hosts:\n  - { name: a, mac: 12, address: 10.0.0.1 }', /^2:21: expected a MAC address .*; got "12"$/],
+    ['hosts: [{ name: a }, { name: a }]', /^1:22: the host "a" is described twice$/],
+    ['hosts: [{ name: a, id: 1 }, { name: b, id: 1 }]', /^1:44: id: the host "a" has the number 1 already$/],
+    ['hosts: [{ name: a, id: 70000 }]', /^1:24: id: expected a whole number from 1 to 65535; got "70000"$/],
+    ['hosts: [{ name: a, vpc: nowhere }]', /^1:25: there is no VPC "nowhere"; describe it/],
+    ['hosts: [{ name: a, addresses: [{ ip: 10.0.0.1, subnet: x }] }]', /^1:56: there is no subnet "x" in its VPC/],
+    [
+      'subnets: [{ name: a, cidrs: [10.0.0.0/40] }]',
+      /^1:30: expected a network such as 10\.1\.0\.0\/16; got "10\.0\.0\.0\/40"$/,
+    ],
+    [
+      'services: [{ name: a, members: [{ host: x, chost: y }] }]',
+      /^1:33: members: expected one of address, host, chost/,
+    ],
+    ['services: [{ name: a }]', /^1:12: expected members, each one of/],
+    [
+      'services: [{ name: a, members: [{ address: 1.1.1.1, ports: [70000] }] }]',
+      /^1:61: ports: expected ports such as 443/,
+    ],
+    ['hots: []', /^1:1: unknown key "hots" at the top; known keys: regions/],
+    ['hosts: x', /^1:8: hosts: expected a list; got "x"$/],
+    ['- a', /^1:1: expected lists such as hosts: at the top; got a list$/],
+    ['hosts: [', /^1:9: cannot read YAML: /],
+    ['a: &a [1]\nb: *a', /2:4: aliases are not understood here/],
+    [`hosts: ${'['.repeat(500)}`, /^1:1: expected at most 16 levels of nesting$/],
+  ];
+  for (const [text, mistake] of mistaken) {
+    test(`a mistake has its place: ${text.slice(0, 60)}`, () => {
+      const { resources, mistakes } = parseYaml(text);
+      assert.equal(resources, undefined);
+      assert.match(told(mistakes).join('\n'), mistake);
+    });
+  }
+
+  test('an empty file describes nothing', () => {
+    for (const text of ['', '# nothing', 'hosts:', 'hosts: []']) assert.deepEqual(parseYaml(text).resources, [], text);
+  });
+
+  test('no text throws', () => {
+    const word = fc.constantFrom(
+      'hosts',
+      'vpcs',
+      'name',
+      'address',
+      'id',
+      ': ',
+      '- ',
+      '\n',
+      '  ',
+      '{',
+      '}',
+      '[',
+      ']',
+      '"',
+      '&a ',
+      '*a',
+      '10.0.0.1',
+      ',',
+      '1',
+      '~',
+    );
+    fc.assert(
+      fc.property(
+        fc.oneof(
+          fc.string(),
+          fc.array(word, { maxLength: 40 }).map((words) => words.join('')),
+        ),
+        (text) => {
+          const { resources, mistakes } = parseYaml(text);
+          assert.equal(resources === undefined, mistakes.length > 0);
+          for (const { line, column } of mistakes) assert.ok(line >= 1 && column >= 1);
+        },
+      ),
+      { numRuns: 500 },
+    );
+  });
+});
+
+describe('CSV', () => {
+  test('lines of one name are joined, quotes and comments understood', async () => {
+    const { resources, mistakes } = await parseCsv(
+      [
+        'kind,name,vpc,address,mac,ports,cidr,tag.team',
+        '# a comment',
+        'vpc,prod,,,,,,',
+        'chost,"web ""1""",prod,10.1.0.5,,,,shop',
+        'chost,"web ""1""",prod,10.1.0.6,0a580a010006,,,',
+        'subnet,net,prod,,,,10.1.0.0/16,',
+        'subnet,net,prod,,,,10.2.0.0/16,',
+        '',
+        'service,pay,prod,10.1.5.7,,443 8443,,\r',
+        'service,pay,prod,10.1.5.8,,,,',
+      ].join('\n'),
+    );
+    assert.deepEqual(told(mistakes), []);
+    const ports = [443, 8443].map((port) => ({ protocol: 'tcp', port }));
+    assert.deepEqual(resources, [
+      { kind: 'vpc', name: 'prod', key: 'prod' },
+      {
+        kind: 'chost',
+        name: 'web "1"',
+        key: 'web "1"',
+        vpc: 'prod',
+        interfaces: [
+          { vpc: 'prod', addresses: [{ ip: '10.1.0.5' }] },
+          { vpc: 'prod', mac: 0x0a58_0a01_0006, addresses: [{ ip: '10.1.0.6' }] },
+        ],
+        cloudTags: [['team', 'shop']],
+      },
+      { kind: 'subnet', name: 'net', key: 'prod/net', vpc: 'prod', cidrs: ['10.1.0.0/16', '10.2.0.0/16'] },
+      {
+        kind: 'custom_service',
+        name: 'pay',
+        key: 'pay',
+        members: [
+          { kind: 'address', ip: '10.1.5.7', ports, vpc: 'prod' },
+          { kind: 'address', ip: '10.1.5.8', ports: [], vpc: 'prod' },
+        ],
+      },
+    ]);
+  });
+
+  test('mistakes have their place', async () => {
+    const text = 'kind,name,address\nhots,a,10.0.0.1\nhost,"a\nb",10.0.0\nhost,c,10.0.0.1,more\nhost,"d';
+    assert.deepEqual(
+      told((await parseCsv(text)).mistakes).map((line) => line.slice(0, 60)),
+      [
+        '2:1: kind: expected one of region, az, vpc, subnet, host, ch',
+        '4:4: expected an IPv4 or IPv6 address; got "10.0.0"',
+        '5:17: expected 3 fields, as the first line has; got 4',
+        '6:6: this quote is not closed',
+      ],
+    );
+  });
+
+  test('no text throws', async () => {
+    await fc.assert(
+      fc.asyncProperty(fc.stringMatching(/^[kindhost,"\n 1.\r]*$/), async (text) => {
+        const { resources, mistakes } = await parseCsv(`kind,name,address\n${text}`);
+        assert.equal(resources === undefined, mistakes.length > 0);
+      }),
+      { numRuns: 300 },
+    );
+  });
+});
+
+describe('the file', () => {
+  const folder = mkdtempSync(join(tmpdir(), 'sluice-static-'));
+  after(() => rmSync(folder, { recursive: true }));
+  const file = (fileName: string) => {
+    const path = join(folder, fileName);
+    const changes: string[] = [];
+    const source = new StaticFile({
+      path,
+      org: 1,
+      log: createLog({ level: 'silent' }),
+      intervalMs: 3_600_000,
+      now: () => 5000,
+    });
+    source.onChange(({ kind }) => changes.push(kind));
+    return { path, source, changes, names: () => [...(source.current()?.resources ?? [])].map(({ name }) => name) };
+  };
+
+  test('is read anew when it has changed and rests; one with mistakes changes nothing', async () => {
+    const { path, source, changes, names } = file('tags.yaml');
+    writeFileSync(path, 'hosts: [{ name: one }]');
+    await source.start();
+    assert.deepEqual(
+      [names(), changes.length, source.state()],
+      [['one'], 1, { kind: 'up', from: path, lastSuccessMs: 5000 }],
+    );
+    writeFileSync(path, 'hosts: [{ name: two, address: x }]');
+    await source.look();
+    assert.equal(source.state().kind, 'up', 'it may be half written');
+    await source.look();
+    assert.deepEqual([names(), changes.length, source.state().kind], [['one'], 1, 'failing']);
+    assert.equal(source.state().lastError, `${path}:1:31: expected an IPv4 or IPv6 address; got "x"`);
+    writeFileSync(path, 'hosts: [{ name: three }]');
+    await source.look();
+    await source.look();
+    assert.deepEqual([names(), changes.length, source.state().kind], [['three'], 2, 'up']);
+    rmSync(path);
+    await source.look();
+    await source.look();
+    assert.deepEqual([names(), source.state().kind], [['three'], 'failing']);
+    source.stop();
+  });
+
+  test('that is not there, is not text or too large is told, and comes in when it is mended', async () => {
+    const { path, source, names } = file('tags.csv');
+    await source.start();
+    assert.match(source.state().lastError ?? '', /tags\.csv: .*ENOENT/);
+    assert.equal(source.current(), undefined);
+    writeFileSync(path, Buffer.from([0x6b, 0xff, 0xfe]));
+    await source.look();
+    await source.look();
+    assert.match(source.state().lastError ?? '', /expected UTF-8 text/);
+    writeFileSync(path, 'kind,name\nhost,a\n');
+    await source.look();
+    await source.look();
+    assert.deepEqual([names(), source.state().kind], [['a'], 'up']);
+    source.stop();
+    const large = file('large.yaml');
+    writeFileSync(large.path, '#'.repeat(1024 * 1024 + 1));
+    await large.source.start();
+    assert.match(large.source.state().lastError ?? '', /expected at most 1048576 bytes; got more: write it as CSV/);
+    large.source.stop();
+  });
+});
+
+test('the examples of docs/tags.md load', async () => {
+  const text = readFileSync(new URL('../../../../../docs/tags.md', import.meta.url), 'utf8');
+  const [, yaml] = [...text.matchAll(/```yaml\n([\s\S]*?)```/g)].map((match) => match[1]!);
+  const [csv] = [...text.matchAll(/```csv\n([\s\S]*?)```/g)].map((match) => match[1]!);
+  const parsed = [parseYaml(yaml!), await parseCsv(csv!)];
+  assert.deepEqual(
+    parsed.flatMap(({ mistakes }) => told(mistakes)),
+    [],
+  );
+  assert.deepEqual(
+    parsed.map(({ resources }) => resources?.length),
+    [11, 4],
+  );
+});

@@ -1,0 +1,189 @@
+import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import { after, describe, test } from 'node:test';
+import { isSluiceError } from '../../../src/base/errors.ts';
+import type { HttpRequest } from '../../../src/base/ports.ts';
+import { TagNames } from '../../../src/tags/tag-names.ts';
+import { createTagsApi } from '../../../src/tags/tags-api.ts';
+import { parseTagsCommand } from '../../../src/tags/tags-command.ts';
+import { described, ToldSource } from './described.ts';
+import { describePlatform, type Platform } from './platform-description.ts';
+
+const path = new URL('../../fixtures/golden/platform.json', import.meta.url);
+const platform = JSON.parse(readFileSync(path, 'utf8')) as Platform;
+const source = new ToldSource(describePlatform(platform), 'static', 'static platform');
+const known = await described([source]);
+after(() => known.close());
+const { inventory: org } = known;
+const names = new TagNames((id) => (id === 1 ? org : undefined));
+const NOW = 1_700_000_000;
+const routes = createTagsApi({ find: (id) => (id === 1 ? org : undefined), names, now: () => NOW * 1000 });
+
+/** `data` of the hub's answer to a GET. */
+async function get(url: string, orgId = 1): Promise<unknown> {
+  const { pathname, searchParams } = new URL(url, 'http://hub');
+  const route = routes.find((one) => one.path === pathname)!;
+  const request: HttpRequest = {
+    method: 'GET',
+    path: pathname,
+    wildcards: [],
+    query: searchParams,
+    headers: {},
+    body: Buffer.alloc(0),
+    org: orgId,
+    signal: new AbortController().signal,
+  };
+  const reply = await route.handle(request);
+  assert.equal(reply.status, 200);
+  const answer = JSON.parse(reply.body as string) as { status: string; data: unknown };
+  assert.equal(answer.status, 'success');
+  return answer.data;
+}
+
+/** What the command prints. */
+async function shown(...args: string[]): Promise<string> {
+  const request = parseTagsCommand(args);
+  return request.print(await get(request.path), NOW * 1000);
+}
+
+test('names by kind and by device are those of the original', () => {
+  const maps = platform.universal_tag_names;
+  const kinds = [
+    'region',
+    'az',
+    'subnet',
+    'pod_cluster',
+    'pod_ns',
+    'pod_node',
+    'pod_group',
+    'pod',
+    'l3_epc',
+    'gprocess',
+  ];
+  for (const kind of kinds) {
+    for (const { id, name } of maps[`${kind}_map`]!) assert.equal(names.name(1, kind, id), name, `${kind} ${id}`);
+  }
+  for (const { id, name } of maps['vtap_map']!) assert.equal(names.name(1, 'agent', id), name);
+  // Only what is described has a name: no interface is of a NAT gateway that is gone, nor of device 24.
+  for (const { id, type, name } of maps['device_map']!) assert.equal(names.device(1, type!, id), name, `${type} ${id}`);
+  assert.equal(names.name(1, 'service', 301), 'cart-svc');
+  assert.equal(names.name(1, 'host', 3), 'hyp-3');
+  assert.deepEqual(
+    [names.name(1, 'pod', 0), names.name(1, 'pod', 999), names.name(2, 'pod', 101), names.name(1, 'x', 1)],
+    ['', '', '', ''],
+  );
+  assert.deepEqual([names.podGroupType(1, 202), names.podGroupType(1, 9)], [131, 0]);
+  assert.deepEqual(names.podLabels(1, 103), [
+    ['app', 'logd'],
+    ['tier', 'infra'],
+    ['version', 'v1'],
+  ]);
+  assert.deepEqual(names.podLabels(1, 9), []);
+});
+
+describe('what there is', () => {
+  test('sources with their state, and resources by kind', async () => {
+    const data = (await get('/api/v1/tags')) as {
+      resources: Record<string, number>;
+      sources: { name: string; state: string; resources: Record<string, number> }[];
+    };
+    assert.equal(data.resources['pod'], 4);
+    assert.equal(data.resources['chost'], 5);
+    assert.deepEqual(
+      data.sources.map(({ name, state, resources }) => [name, state, resources['pod']]),
+      [['static platform', 'up', 4]],
+    );
+    assert.match(await shown(), /SOURCE +STATE[^\n]*\nstatic platform +up/);
+  });
+
+  test('resources of a kind, some of them', async () => {
+    const hosts = await get('/api/v1/tags/resources?kind=pod_node');
+    assert.deepEqual(hosts, [
+      {
+        kind: 'pod_node',
+        id: 41,
+        key: '41',
+        name: 'node-41',
+        addresses: ['10.1.1.1', 'fd00::41'],
+        sources: ['static platform'],
+      },
+    ]);
+    assert.equal(((await get('/api/v1/tags/resources?kind=pod&name=cart')) as unknown[]).length, 1);
+    assert.equal(((await get('/api/v1/tags/resources?kind=pod&limit=2')) as unknown[]).length, 2);
+    assert.match(await shown('list', 'subnet', '--name', 'net-78'), /78 +net-78 +10\.1\.5\.0\/24/);
+  });
+});
+
+describe('why', () => {
+  test('an address: its owner, its network, its VPC', async () => {
+    const owner = await shown('explain', '10.1.0.9', '--vpc', '7');
+    assert.match(owner, /owner of 10\.1\.0\.9 in VPC 7 \(vpc-prod\): pod shop-7f9c\n/);
+    assert.match(owner, /told by static platform/);
+    assert.match(owner, / pod_group +201 +shop\n/);
+    assert.match(owner, /label app = shop/);
+    const network = await shown('explain', '10.1.5.99', '--vpc', '7');
+    assert.match(
+      network,
+      /owner of 10\.1\.5\.99 in VPC 7 \(vpc-prod\): nothing\nnetwork with the longest prefix around it: subnet net-78\n/,
+    );
+    assert.match(await shown('explain', '9.9.9.9', '--vpc', '8'), /region of VPC 8 [^\n]*: region region-b\n/);
+    assert.match(await shown('explain', '9.9.9.9', '--vpc=-2'), /the Internet: nothing is looked up/);
+  });
+
+  test('a pod', async () => {
+    const text = await shown('explain', '--pod', 'hostnet-1', '--namespace', 'prod');
+    assert.match(text, /pod 104: k8s-main\/prod\/hostnet-1: pod hostnet-1\n/);
+    assert.match(text, / pod_node +41 +node-41\n/);
+    assert.match(await shown('explain', '--pod', 'hostnet-1', '--namespace', 'stage'), /none is described now/);
+  });
+
+  test('a series: by pod and namespace, by address, by the name of a node', async () => {
+    const by = async (...labels: string[]) => {
+      const args = ['explain', '--agent', '12', ...labels.flatMap((label) => ['--label', label])];
+      return (await shown(...args)).split('\n')[1];
+    };
+    assert.equal(await by('pod=cart-66b1', 'namespace=stage'), 'labels of the series, by pod: pod cart-66b1');
+    assert.match((await by('pod=cart-66b1', 'namespace=prod'))!, /^labels of the series: nothing/);
+    assert.equal(await by('instance=10.1.0.9:9100'), 'labels of the series, by instance: pod shop-7f9c');
+    assert.equal(await by('instance=[fd00::41]:9100'), 'labels of the series, by instance: pod_node node-41');
+    assert.equal(await by('instance=node-41:9100', 'job=node'), 'labels of the series, by host name: pod_node node-41');
+    assert.match((await by('job=node'))!, /nothing/);
+  });
+
+  test('at a time', async () => {
+    known.setTime(NOW + 100);
+    source.remove({ kind: 'pod', key: '101' });
+    await org.settle();
+    const ask = async (at: string) =>
+      ((await get(`/api/v1/tags/explain?ip=10.1.0.9&vpc=7&at=${at}`)) as { found: { kind: string; name: string }[] })
+        .found[0];
+    assert.equal((await ask(String(NOW + 99)))?.name, 'pod shop-7f9c');
+    assert.equal((await ask(new Date((NOW + 100) * 1000).toISOString()))?.kind, 'subnet');
+    assert.equal(names.name(1, 'pod', 101), 'shop-7f9c', 'what is gone keeps its name');
+    assert.deepEqual(names.podLabels(1, 101), [['app', 'shop']]);
+    assert.match(
+      await shown('explain', '10.1.0.9', '--vpc', '7'),
+      /who has had 10\.1\.0\.9 in VPC 7[^\n]*: pod shop-7f9c from before [^\n]* until 2023-11-14T22:15:00\.000Z/,
+    );
+  });
+
+  const wrong: readonly [url: string, message: RegExp][] = [
+    ['/api/v1/tags/resources?kind=x', /expected kind as one of region, az/],
+    ['/api/v1/tags/explain', /expected one of ip, pod and label/],
+    ['/api/v1/tags/explain?ip=1&pod=x', /expected one of ip, pod and label/],
+    ['/api/v1/tags/explain?ip=x', /expected an address as ip; got "x"/],
+    ['/api/v1/tags/explain?ip=1.1.1.1&at=noon', /expected at as RFC 3339/],
+    ['/api/v1/tags/explain?ip=1.1.1.1&vpc=x', /expected vpc as a whole number/],
+    ['/api/v1/tags/explain?label=x', /expected label=NAME=VALUE/],
+  ];
+  for (const [url, message] of wrong) {
+    test(`what cannot be understood is refused: ${url}`, async () => {
+      await assert.rejects(get(url), (error) => isSluiceError(error, 'bad_request') && message.test(error.message));
+    });
+  }
+
+  test('commands that are not understood', () => {
+    for (const args of [['list'], ['show'], ['explain', 'a', 'b'], ['--nope']])
+      assert.throws(() => parseTagsCommand(args));
+  });
+});
