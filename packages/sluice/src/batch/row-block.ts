@@ -48,10 +48,10 @@ export class RowBlock {
   readonly spanStart: Uint32Array;
   readonly spanEnd: Uint32Array;
 
-  readonly #texts: Texts[] = [];
+  readonly #texts: TextValues[] = [];
   /** By column index. */
-  readonly #lists: (List | undefined)[] = [];
-  readonly #listValues: List[] = [];
+  readonly #lists: (ListValues | undefined)[] = [];
+  readonly #listValues: ListValues[] = [];
   readonly #names = new Map<string, number>();
   readonly #doubles = new Set<number>();
   #scratch = new Uint8Array(1024);
@@ -75,14 +75,14 @@ export class RowBlock {
         this.nulls[index] = new Uint8Array(capacity).fill(1);
       } else if (type.kind === 'string') {
         this.textOf[index] = this.#texts.length;
-        this.#texts.push(new Texts(capacity));
+        this.#texts.push(new TextValues(capacity));
       } else if (type.kind === 'array' && (type.element.kind === 'string' || type.element.kind === 'fixed')) {
-        const list = new List(type.element.kind === 'string' ? 0 : type.element.width, capacity);
+        const list = new ListValues(type.element.kind === 'string' ? 0 : type.element.width, capacity);
         this.#lists[index] = list;
         this.#listValues.push(list);
       } else bug(`${source.id}.${column.name}: rows of type ${column.type} cannot be written one by one`);
     }
-    this.#placeFixed();
+    this.memory = placeTogether(this.fixed, capacity);
     this.spanFrom = new Uint8Array(this.#texts.length);
     this.spanStart = new Uint32Array(this.#texts.length);
     this.spanEnd = new Uint32Array(this.#texts.length);
@@ -324,7 +324,7 @@ export class RowBlock {
     this.spanEnd[text] = end;
   }
 
-  #list(column: number): List {
+  #list(column: number): ListValues {
     return this.#lists[column] ?? bug(`${this.source.id}: column ${column} is not an array`);
   }
 
@@ -342,7 +342,7 @@ export class RowBlock {
 
   #grow(): void {
     this.capacity *= 2;
-    this.#placeFixed();
+    this.memory = placeTogether(this.fixed, this.capacity);
     for (const [index, nulls] of this.nulls.entries()) {
       if (nulls === undefined) continue;
       const replaced = new Uint8Array(this.capacity).fill(1);
@@ -352,21 +352,6 @@ export class RowBlock {
     for (const text of this.#texts) text.grow(this.capacity);
     for (const list of this.#listValues) list.grow(this.capacity);
     this.generation++;
-  }
-
-  /**
-   * Lays all numbers into one memory of the present capacity, columns one after the other, each a cache line further than it need be: memories of
-   * their own would all begin at a page, so that a row's values would fight for one set of the cache (three times the time of a row).
-   */
-  #placeFixed(): void {
-    let size = 0;
-    const starts = this.fixed.map((values) => {
-      const start = size;
-      if (values !== undefined) size += ((this.capacity * values.width + 63) & ~63) + 64;
-      return start;
-    });
-    this.memory = new NumberMemory(size);
-    for (const [index, values] of this.fixed.entries()) values?.place(this.memory, starts[index]!, this.capacity);
   }
 
   #column(index: number): Column {
@@ -390,269 +375,4 @@ export const FROM_WIRE = 1;
 export const FROM_SCRATCH = 2;
 export const FROM_CONSTANTS = 3;
 
-const COMMA = 0x2c;
 const EMPTY = new Uint8Array(0);
-const encoder = new TextEncoder();
-
-/** A text that is ready before any row is: names of protocols, observation points and the like. */
-export interface ConstantText {
-  readonly start: number;
-  readonly end: number;
-}
-
-let constants = new Uint8Array(4096);
-let constantsView = viewOf(constants);
-let constantsLength = 0;
-
-/** Makes a ready-made text. For texts known when the program starts; they are kept for ever. */
-export function constantText(text: string): ConstantText {
-  const bytes = encoder.encode(text);
-  if (constantsLength + bytes.length > constants.length) {
-    constants = grown(constants, constants.length * 2 + bytes.length);
-    constantsView = viewOf(constants);
-  }
-  constants.set(bytes, constantsLength);
-  const start = constantsLength;
-  constantsLength += bytes.length;
-  return { start, end: constantsLength };
-}
-
-/** Bytes seen as numbers of each width. */
-export class NumberMemory {
-  readonly u8: Uint8Array<ArrayBuffer>;
-  readonly u16: Uint16Array;
-  readonly u32: Uint32Array;
-  readonly f64: Float64Array;
-
-  /** `size`: bytes, a multiple of 8. */
-  constructor(size: number) {
-    this.u8 = new Uint8Array(size);
-    this.u16 = new Uint16Array(this.u8.buffer);
-    this.u32 = new Uint32Array(this.u8.buffer);
-    this.f64 = new Float64Array(this.u8.buffer);
-  }
-}
-
-/** Numbers of one column. Write through the view that fits; a 64-bit value as two Uint32: low, high. */
-export class FixedValues {
-  readonly width: number;
-  /** Where they begin in the block's memory: bytes, a multiple of 64. */
-  start = 0;
-  u8 = EMPTY;
-  u16 = new Uint16Array(0);
-  u32 = new Uint32Array(0);
-  i32 = new Int32Array(0);
-  f64 = new Float64Array(0);
-
-  constructor(width: number) {
-    this.width = width;
-  }
-
-  /** Moves to another memory: room for `capacity` values from `start`. Takes the values along. */
-  place(memory: NumberMemory, start: number, capacity: number): void {
-    const { buffer } = memory.u8;
-    const old = this.u8;
-    const bytes = capacity * this.width;
-    this.start = start;
-    this.u8 = new Uint8Array(buffer, start, bytes);
-    this.u16 = new Uint16Array(buffer, start, bytes >> 1);
-    this.u32 = new Uint32Array(buffer, start, bytes >> 2);
-    this.i32 = new Int32Array(buffer, start, bytes >> 2);
-    this.f64 = new Float64Array(buffer, start, bytes >> 3);
-    this.u8.set(old);
-  }
-}
-
-/** Length-prefixed texts, one after the other. Those not appended are empty, and filled in when they are asked for or others follow. */
-class Texts {
-  length = 0;
-  /** ends[i]: where value i ends. */
-  ends: Uint32Array;
-  count = 0;
-  #bytes = new Uint8Array(1024);
-  #view = viewOf(this.#bytes);
-  /** Values whose end is written. */
-  #filled = 0;
-
-  constructor(capacity: number) {
-    this.ends = new Uint32Array(capacity);
-  }
-
-  appendAt(index: number, source: DataView, start: number, end: number): void {
-    if (this.#filled < index) this.#fill(index);
-    const size = end - start;
-    if (this.length + size + MARGIN > this.#bytes.length) this.#reserve(size + MARGIN);
-    let at = this.length;
-    if (size < 128) {
-      this.#bytes[at++] = size;
-      copyWords(source, start, end, this.#view, at);
-    } else {
-      at = writeVarint(this.#bytes, at, size);
-      this.#bytes.set(new Uint8Array(source.buffer, source.byteOffset + start, size), at);
-    }
-    at += size;
-    this.length = at;
-    this.ends[index] = at;
-    this.#filled = index + 1;
-  }
-
-  append(source: DataView, start: number, end: number): void {
-    if (this.count === this.ends.length) this.grow(this.count * 2);
-    this.appendAt(this.count++, source, start, end);
-  }
-
-  /** Bytes that the first `rows` values take. */
-  lengthAt(rows: number): number {
-    return this.length + Math.max(0, rows - this.#filled);
-  }
-
-  value(index: number): Uint8Array {
-    if (this.#filled <= index) this.#fill(index + 1);
-    let at = index === 0 ? 0 : this.ends[index - 1]!;
-    while (this.#bytes[at]! > 127) at++;
-    return this.#bytes.subarray(at + 1, this.ends[index]);
-  }
-
-  grow(capacity: number): void {
-    const ends = new Uint32Array(capacity);
-    ends.set(this.ends);
-    this.ends = ends;
-  }
-
-  reset(): void {
-    this.length = 0;
-    this.count = 0;
-    this.#filled = 0;
-  }
-
-  /** Leaves the first `count` of the values appended. */
-  keep(count: number): void {
-    this.count = count;
-    this.length = count === 0 ? 0 : this.ends[count - 1]!;
-    this.#filled = count;
-  }
-
-  finish(rows: number): Column {
-    if (this.#filled < rows) this.#fill(rows);
-    return { kind: 'string', bytes: this.#bytes.subarray(0, this.length), ends: this.ends.subarray(0, rows) };
-  }
-
-  /** Empty values up to the one before `index`. */
-  #fill(index: number): void {
-    const count = index - this.#filled;
-    if (this.length + count > this.#bytes.length) this.#reserve(count);
-    this.#bytes.fill(0, this.length, this.length + count);
-    for (let i = this.#filled; i < index; i++) this.ends[i] = ++this.length;
-    this.#filled = index;
-  }
-
-  #reserve(count: number): void {
-    this.#bytes = grown(this.#bytes, Math.max(this.length + count, this.#bytes.length * 2));
-    this.#view = viewOf(this.#bytes);
-  }
-}
-
-/** Room for a length of up to five bytes and for what `copyWords` writes too much. */
-const MARGIN = 8;
-
-/** Copies [start, end), four bytes a step: a third of what a byte a step takes. May write up to three bytes behind the last one. */
-function copyWords(source: DataView, start: number, end: number, target: DataView, at: number): void {
-  let to = at;
-  let from = start;
-  if (end + 3 <= source.byteLength) {
-    for (; from < end; from += 4) {
-      target.setUint32(to, source.getUint32(from, true), true);
-      to += 4;
-    }
-  } else for (; from < end; from++) target.setUint8(to++, source.getUint8(from));
-}
-
-function viewOf(bytes: Uint8Array): DataView {
-  return new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-}
-
-/** Arrays of texts (width 0) or of numbers. */
-class List {
-  readonly texts = new Texts(16);
-  /** Bytes of an element; 0 = texts. */
-  readonly width: number;
-  #numbers: FixedValues;
-  #count = 0;
-  #ends: Uint32Array;
-  #closed = 0;
-
-  constructor(width: number, capacity: number) {
-    this.width = width;
-    this.#numbers = new FixedValues(Math.max(width, 1));
-    this.#ends = new Uint32Array(capacity);
-  }
-
-  get pending(): number {
-    return this.#total - this.#closed;
-  }
-
-  get bytes(): number {
-    return (this.width === 0 ? this.texts.length : this.#count * this.width) + 8;
-  }
-
-  get #total(): number {
-    return this.width === 0 ? this.texts.count : this.#count;
-  }
-
-  pushNumber(value: number): void {
-    const numbers = this.#numbers;
-    const at = this.#count++;
-    if ((at + 1) * this.width > numbers.u8.length) {
-      const capacity = Math.max(at * 2, 16);
-      numbers.place(new NumberMemory((capacity * this.width + 7) & ~7), 0, capacity);
-    }
-    if (this.width === 8) numbers.f64[at] = value;
-    else if (this.width === 4) numbers.u32[at] = value;
-    else if (this.width === 2) numbers.u16[at] = value;
-    else if (this.width === 1) numbers.u8[at] = value;
-    else bug('an array of texts holds no numbers');
-  }
-
-  /** Leaves at most `count` elements pending. */
-  keep(count: number): void {
-    if (this.pending <= count) return;
-    if (this.width > 0) this.#count = this.#closed + count;
-    else this.texts.keep(this.#closed + count);
-  }
-
-  close(row: number): void {
-    this.#closed = this.#total;
-    this.#ends[row] = this.#closed;
-  }
-
-  abandon(): void {
-    if (this.width === 0) this.texts.keep(this.#closed);
-    else this.#count = this.#closed;
-  }
-
-  grow(capacity: number): void {
-    const ends = new Uint32Array(capacity);
-    ends.set(this.#ends);
-    this.#ends = ends;
-  }
-
-  reset(): void {
-    this.#count = 0;
-    this.texts.reset();
-    this.#closed = 0;
-  }
-
-  finish(rows: number): Column {
-    const element: Column =
-      this.width === 0
-        ? this.texts.finish(this.#closed)
-        : { kind: 'fixed', width: this.width, bytes: this.#numbers.u8.subarray(0, this.#closed * this.width) };
-    return { kind: 'array', ends: this.#ends.subarray(0, rows), element };
-  }
-}
-
-function grown(bytes: Uint8Array, size: number): Uint8Array<ArrayBuffer> {
-  const replaced = new Uint8Array(size);
-  replaced.set(bytes);
-  return replaced;
-}

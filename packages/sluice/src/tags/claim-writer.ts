@@ -114,16 +114,10 @@ export class ClaimWriter {
 
   #valueOf(facts: Facts, at: number, added: { readonly rows: readonly number[]; readonly agentRow: number }): number {
     const given = facts.claims[at + 2]!;
-    switch (facts.claims[at + 1]) {
-      case VALUE_IS.row:
-        return added.rows[given]!;
-      case VALUE_IS.agentRow:
-        return added.agentRow;
-      case VALUE_IS.peers:
-        return this.#inventory.peerLists.push(Int32Array.from(facts.peers)) - 1;
-      default:
-        return given;
-    }
+    const valueIs = facts.claims[at + 1];
+    if (valueIs === VALUE_IS.row) return added.rows[given]!;
+    if (valueIs === VALUE_IS.agentRow) return added.agentRow;
+    return valueIs === VALUE_IS.peers ? this.#inventory.peerLists.push(Int32Array.from(facts.peers)) - 1 : given;
   }
 
   #addAgent(words: Uint32Array): number {

@@ -43,6 +43,8 @@ export class ClusterObjects {
   #changed = new Map<string, Resource>();
   #gone = new Map<string, ResourceRef>();
 
+  /** Names of nodes by their addresses. */
+  readonly #nodes = new Map<string, string>();
   readonly #regions = new Uses<string>();
   /** Regions that nodes of a zone say it is in. */
   readonly #zones = new Map<string, Uses<string>>();
@@ -117,6 +119,11 @@ export class ClusterObjects {
 
   find(kind: Resource['kind'], key: string): Resource | undefined {
     return this.#resources.get(`${kind} ${key}`);
+  }
+
+  /** Name of the node with this address. */
+  nodeWith(address: string): string | undefined {
+    return this.#nodes.get(address);
   }
 
   #link(id: string, object: ClusterObject): void {
@@ -243,6 +250,7 @@ export class ClusterObjects {
       regions.add(region);
       this.#describeZone(zone);
     }
+    for (const address of node.addresses) this.#nodes.set(address, node.name);
     this.#set(nodeResource(this.#keys, node));
   }
 
@@ -255,6 +263,7 @@ export class ClusterObjects {
       if (regions.size === 0) this.#zones.delete(zone);
       this.#describeZone(zone);
     }
+    for (const address of node.addresses) if (this.#nodes.get(address) === node.name) this.#nodes.delete(address);
     this.#drop('pod_node', this.#keys.node(node.name));
   }
 

@@ -72,6 +72,14 @@ const clusterSchema = z
       .meta({
         description: 'VPC of its nodes and pods: the `vpc-id` of its agents, or a name from a file of static tags',
       }),
+    namespaces: z
+      .array(z.string().regex(/^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$/, { error: 'expected the name of a namespace' }))
+      .max(64)
+      .prefault([])
+      .meta({ description: 'Namespaces whose objects are watched, for a hub that may not see the others; default: all' }),
+    environment: z.array(z.string().min(1).max(256)).max(64).prefault([]).meta({
+      description: 'Environment variables that become tags of pods (`k8s.env.NAME`), by name; no others, for their secrets',
+    }),
     org,
   })
   .transform((cluster): WatchedCluster => ({

@@ -40,7 +40,7 @@ function sumsOfFrames(frames: readonly RecordedFrame[]): Sums {
   for (const { type, records, ...head } of frames) {
     for (const record of records) {
       if (!expectedRows([{ ...head, type, records: [record] }]).has(TABLE)) continue;
-      for (const metric of METRICS) sums[metric] += Number(valuesAt(record, [3, 5, ...paths[metric]]).at(-1) ?? 0);
+      for (const metric of METRICS) sums[metric] += Number(valuesAt(record, [3, 4, ...paths[metric]]).at(-1) ?? 0);
     }
   }
   return sums;

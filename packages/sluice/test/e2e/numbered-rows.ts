@@ -252,7 +252,7 @@ export function documentFrames(rows: readonly DocumentRow[]): Buffer {
       return message(
         number(1, time),
         bytes(2, message(bytes(1, field), number(2, APPLICATION_MAP))),
-        bytes(3, message(number(1, 5), bytes(5, meter))),
+        bytes(3, message(number(1, 5), bytes(4, meter))),
         number(4, 1),
       );
     }),

@@ -36,7 +36,6 @@ export class KubernetesSource implements Source {
   readonly name: string;
   readonly org: number;
   readonly #options: KubernetesSourceOptions;
-  readonly #now: () => number;
   readonly #objects: ClusterObjects;
   readonly #watches: readonly ObjectWatch[];
   readonly #listeners = new Set<(change: SourceChange) => void>();
@@ -52,7 +51,6 @@ export class KubernetesSource implements Source {
   constructor(options: KubernetesSourceOptions) {
     const { cluster, org, now = Date.now, pace = 1, mostObjects } = options;
     this.#options = options;
-    this.#now = now;
     this.name = `kubernetes ${cluster.name}`;
     this.org = org;
     const { clusterId, name, vpc } = cluster;

@@ -60,6 +60,34 @@ function see(store: SeriesStore & { place: number }, i: number): { known: boolea
 }
 
 suite('series dictionary', () => {
+  test('agents, tags and the version they began are known after a restart; a file of the first version is read', async () => {
+    const first = await open(31);
+    const numbers = [0, 1].map((i) => see(first, i).series);
+    first.series.announced(numbers);
+    await first.afterSync();
+    first.series.renew(numbers[1]!, nowMs + 5000);
+    first.series.tags.setAnnounced(numbers[1]!, 7, 0xfedc_ba98);
+    first.series.announced([numbers[1]!]);
+    await first.close();
+    const bytes = await readFile(file(31));
+    assert.equal(bytes.readUInt32LE(8), 2);
+    const second = await open(31);
+    const tagsOf = (store: SeriesStore & { place: number }, i: number) => {
+      const { series } = store;
+      const number = see(store, i).series;
+      return [series.tags.agent(number), series.tags.signature(number), series.validFrom(number) - nowMs];
+    };
+    assert.deepEqual([tagsOf(second, 0), tagsOf(second, 1)], [[0, 0, 0], [7, 0xfedc_ba98, 5000]]);
+    await second.close();
+    // As an older hub left it: nothing of it is lost, and it is of the new version from then on.
+    bytes.writeUInt32LE(1, 8);
+    await writeFile(file(31), bytes);
+    const third = await open(31);
+    assert.equal(third.active, 2);
+    await third.close();
+    assert.equal((await readFile(file(31))).readUInt32LE(8), 2);
+  });
+
   test('announced series are known after a restart, with when they began; others are not', async () => {
     const first = await open(1);
     const numbers = [0, 1, 2].map((i) => see(first, i).series);
