@@ -92,7 +92,7 @@ async function fill(target: ChdbStore): Promise<void> {
     for (const statement of createTables(source, 1, { retention: 'forever' })) await target.command(statement);
   }
   const ids = sql`reinterpretAsUInt64(SHA256(concat('metric_', toString(intDiv(n, ${SERIES}))))) AS metric_id, reinterpretAsUInt64(SHA256(toString(n))) AS series_id`;
-  await target.command(sql`INSERT INTO prometheus.series SELECT ${ids}, fromUnixTimestamp64Milli(${START}), fromUnixTimestamp64Milli(${START}),
+  await target.command(sql`INSERT INTO prometheus.series (metric_id, series_id, valid_from, time, metric_name, labels) SELECT ${ids}, fromUnixTimestamp64Milli(${START}), fromUnixTimestamp64Milli(${START}),
     concat('metric_', toString(intDiv(n, ${SERIES}))), map('group', toString(intDiv(n, ${SERIES})), 'instance', concat('10.0.0.', toString(n), ':9100'), 'job', 'bench',
     'path', concat('/api/', toString(n % 100)), 'status', toString(n % 7), 'zone', 'eu-1') FROM (SELECT number AS n FROM numbers(${METRICS * SERIES}))`);
   for (let insert = 0; insert < INSERTS; insert++) {

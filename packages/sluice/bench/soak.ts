@@ -2,6 +2,7 @@
  * Long runs against the real command.
  *
  *   npm run soak -- --kills N       N rounds of SIGKILL at random moments: no acknowledged row missing, none doubled
+ *   npm run soak -- --outages N     N outages of the hub and of what it exports to: every acknowledged row comes to every sink
  *   npm run soak -- --minutes M     mixed load for M minutes: memory and descriptors stay flat, the journal drains
  *
  * The mixed load: steady scrapes of the same series, a share of series that come and go, remote reads, label look-ups, refused requests, and clients
@@ -14,12 +15,14 @@ import { parseArgs } from 'node:util';
 import { compressBlock, encodeWriteRequest, type TimeSeries } from 'promwrite/wire';
 import { killRounds } from '../test/e2e/kill-rounds.ts';
 import { Hub, Scratch, until } from '../test/e2e/processes.ts';
+import { exportOutages, outageText } from './export-outages.ts';
 import { labelsOf, valueOf } from './load.ts';
 import { cpuSeconds, diskBytes, openDescriptors, residentBytes } from './process-usage.ts';
 
 const { values: options } = parseArgs({
   options: {
     kills: { type: 'string' },
+    outages: { type: 'string' },
     minutes: { type: 'string' },
     series: { type: 'string', default: '5000' },
     sync: { type: 'string', default: 'interval' },
@@ -31,6 +34,10 @@ if (options.kills !== undefined) {
   console.log(
     `${report.rounds} kills: ${report.acknowledged} rows acknowledged, all stored once (${report.stored} stored)`,
   );
+} else if (options.outages !== undefined) {
+  const report = await exportOutages(Number(options.outages), (line) => console.log(line));
+  console.log(outageText(report));
+  for (const { lost } of report.sinks) assert.equal(lost, 0, 'rows were lost');
 } else {
   await mixedLoad(Number(options.minutes ?? '30'), Number(options.series));
 }

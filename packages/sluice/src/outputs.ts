@@ -19,28 +19,36 @@ export interface OutputsOptions {
   readonly series: SeriesLabels;
   readonly metrics: Metrics;
   readonly log: Log;
+  /** All addresses of a host name. Absent: the system's own. */
+  readonly lookup?: (host: string) => Promise<readonly string[]>;
 }
 
-/** Makes the exporters; nothing connects yet. Throws SluiceError `config_invalid`. */
+/** Makes the exporters; nothing connects yet, only names of endpoints are looked up. Throws SluiceError `config_invalid`; then nothing runs. */
 export function createExporters(configs: readonly ExporterConfig[], options: OutputsOptions): Exporter[] {
-  return configs.map((config) => {
-    const addresses = new EndpointAddresses({ endpoints: () => endpointsOf(config) });
-    const selectors = new Map<string, Selector>();
-    for (const id of config.dataSources) {
-      const source = findDataSource(id) ?? bug(`no data source ${id}`);
-      const endpoints = () => addresses.current;
-      selectors.set(id, compileSelector({ config: toSelection(config), source, names: options.names, endpoints }));
-    }
-    const exporter = createExporter(config, { ...options, selectors });
-    if (config.excludeSelfTraffic) void addresses.start();
-    return {
-      ...exporter,
-      close: async () => {
-        addresses.stop();
-        await exporter.close();
-      },
+  const { lookup } = options;
+  const made = configs.map((config) => {
+    const endpoints = () => endpointsOf(config);
+    const addresses = new EndpointAddresses({ endpoints, ...(lookup !== undefined && { lookup }) });
+    const exporter = createExporter(config, { ...options, selectors: selectorsOf(config, addresses, options.names) });
+    const close = async () => {
+      addresses.stop();
+      await exporter.close();
     };
+    return { config, addresses, exporter: { ...exporter, close } };
   });
+  for (const { config, addresses } of made) if (config.excludeSelfTraffic) void addresses.start();
+  return made.map(({ exporter }) => exporter);
+}
+
+/** What is sent of each data source, by id. */
+function selectorsOf(config: ExporterConfig, addresses: EndpointAddresses, names: Names): Map<string, Selector> {
+  const selectors = new Map<string, Selector>();
+  for (const id of config.dataSources) {
+    const source = findDataSource(id) ?? bug(`no data source ${id}`);
+    const endpoints = () => addresses.current;
+    selectors.set(id, compileSelector({ config: toSelection(config), source, names, endpoints }));
+  }
+  return selectors;
 }
 
 function createExporter(

@@ -20,6 +20,9 @@ export interface Exchangeable {
   readonly log: Log;
 }
 
+/** Configurations that were not wholly taken over: the next reload tries all of it again, whether it brings changes or not. */
+const unfinished = new WeakSet<SluiceConfig>();
+
 /**
  * Takes over what can be exchanged, reads password and certificate files again, and returns the configuration that runs from now on. With mistakes in the
  * new one everything stays as it is. Never rejects: the log and a metric say how it went.
@@ -35,12 +38,17 @@ export async function exchange(running: SluiceConfig, next: LoadedConfig, parts:
   }
   const { config, changes, warning } = reload;
   if (warning !== undefined) log.warn({ warning }, 'configuration');
+  const isAgain = unfinished.has(running);
   const isGood = {
-    access: await exchangeAccess(config, changes.access, parts),
-    exporters: changes.exporters === undefined || (await succeeds(parts.applyExporters(config.exporters), log)),
+    access: await exchangeAccess(config, changes.access || isAgain, parts),
+    exporters:
+      (changes.exporters === undefined && !isAgain) || (await succeeds(parts.applyExporters(config.exporters), log)),
   };
   if (changes.groups) parts.control.setGroups(config.agents.groups);
-  const outcome = isGood.access && isGood.exporters ? 'reloaded' : 'refused';
+  const isWhole = isGood.access && isGood.exporters;
+  if (isWhole) unfinished.delete(config);
+  else unfinished.add(config);
+  const outcome = isWhole ? 'reloaded' : 'refused';
   metrics.configReloads.inc({ outcome });
   log.info({ outcome, ...changes }, 'the configuration was read again');
   return config;

@@ -23,6 +23,7 @@ import { lockDataDirectory } from './journal/lock.ts';
 import { toJournalOptions } from './journal/config.ts';
 import { createExporters } from './outputs.ts';
 import { toReadLimits } from './query/config.ts';
+import { followAnnouncements } from './query/announced-series.ts';
 import { createLabelsApi } from './query/labels/labels-api.ts';
 import { createRemoteRead } from './query/remote-read/remote-read.ts';
 import { loadSeriesLabels } from './query/series-labels.ts';
@@ -44,6 +45,7 @@ import { rollUpReaders } from './storage/roll-up-query.ts';
 import { retentionMs } from './storage/retention.ts';
 import { TableVersions } from './storage/table-versions.ts';
 import { tellIdentity } from './storage/tell-identity.ts';
+import { startTagging } from './tagging.ts';
 import { openTags } from './tags/open-tags.ts';
 import { createTagger } from './tags/tagger.ts';
 import type { Log } from './telemetry/log.ts';
@@ -63,6 +65,8 @@ export interface Hub {
 
 const STOP_DEADLINE_MS = 30_000;
 const SELF_TELEMETRY_MS = 15_000;
+/** Announcements that the dictionary of series lacks; it is some seconds behind. */
+const ANNOUNCEMENTS_BYTES = 2 ** 30;
 
 /** Starts every room; throws SluiceError (`data_dir_locked`, `listen_failed`, `format_too_new`, ...) with everything closed again. */
 export async function startHub(config: SluiceConfig, log: Log): Promise<Hub> {
@@ -134,6 +138,18 @@ export async function startHub(config: SluiceConfig, log: Log): Promise<Hub> {
       log,
     });
     const delivery = createDelivery({ journal, dataDir, metrics, log });
+    const announced = followAnnouncements({
+      reader: await journal.openReader({
+        name: 'series-dictionary',
+        tables: ['prometheus.series'],
+        from: 'oldest',
+        maxBacklogBytes: ANNOUNCEMENTS_BYTES,
+      }),
+      stores: series,
+      memory,
+      log,
+    });
+    started.push(() => announced.stop());
     // After the end of the journal: exporters send what is in it by then.
     started.push(() => delivery.stop(remainingMs()));
     started.push(() => journal.close());
@@ -162,6 +178,7 @@ export async function startHub(config: SluiceConfig, log: Log): Promise<Hub> {
     const tags = await openTags({ dataDir, config: config.tags, organisations, metrics, log });
     started.push(() => tags.stop());
     const outputs = { names: tags.names, series: labels, metrics, log };
+    await announced.caughtUp;
     await delivery.apply(createExporters(config.exporters, outputs));
 
     const accept = (source: DataSource): AcceptWindow => {
@@ -170,19 +187,23 @@ export async function startHub(config: SluiceConfig, log: Log): Promise<Hub> {
         ? { behindMs: Infinity, aheadMs: Infinity }
         : { behindMs, aheadMs: source.acceptAheadMs };
     };
+    const control = await openControl({ dataDir, agents: config.agents, organisations, metrics, log });
+    started.push(() => control.stop());
+    const { append } = journal;
+    const { store } = storage;
+    const tagging = startTagging({ tags, config, control, series, append, store, metrics, log });
+    started.push(() => tagging.stop());
     const remoteWrite = createRemoteWrite({
-      append: journal.append,
+      append,
       series: (org): ActiveSeries => series.get(org)?.series ?? bug(`no series for organisation ${org}`),
       memory,
+      tagger: tagging.seriesTagger,
       acceptWindow: (table) => accept(findDataSource(table) ?? bug(`no data source ${table}`)),
       limits: toRemoteWriteLimits(config.limits),
       metrics,
       log,
     });
-    const reading = { store: storage.store, limits: toReadLimits(config.limits), metrics, log };
-    const control = await openControl({ dataDir, agents: config.agents, organisations, metrics, log });
-    started.push(() => control.stop());
-    const { append } = journal;
+    const reading = { store, limits: toReadLimits(config.limits), tags: tagging.labels, metrics, log };
     const tagger = createTagger({ inventory: tags.inventory });
     const rows = new RowGather({
       input: AGENT_INPUT,
@@ -292,13 +313,14 @@ export async function startHub(config: SluiceConfig, log: Log): Promise<Hub> {
       metrics,
       log,
     };
+    tagging.startWatches();
     announce(http, { agent: agents.addresses, control: controlAddresses }, log);
     return {
       url: http.addresses.find((address) => address.listener === 'http')?.url,
       stop: stopAll,
       async reload(next) {
         // One after the other: each compares with what the one before has left.
-        running = running.then((config) => exchange(config, next, exchangeable));
+        running = running.then((current) => exchange(current, next, exchangeable));
         await running;
       },
     };

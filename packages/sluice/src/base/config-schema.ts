@@ -71,6 +71,35 @@ export const secretRef = z
   })
   .meta({ format: 'secret reference' });
 
+/** What YAML 1.1, which DeepFlow reads, takes for true and false is understood as well. */
+function oldBoolean(value: unknown): unknown {
+  if (typeof value !== 'string') return value;
+  if (/^(?:yes|on|y)$/i.test(value)) return true;
+  return /^(?:no|off|n)$/i.test(value) ? false : value;
+}
+
+/** A boolean as DeepFlow reads it. */
+export const flag = z.preprocess(oldBoolean, z.boolean());
+
+/** Any single value, as the text that was written (the loader hands it on so). */
+export const scalarText = z.string().meta({ format: 'scalar text' });
+
+/** A secret that DeepFlow has in the file itself: the text, `${NAME}` or `{file: PATH}`. Never repeated in a message; output: Secret. */
+export const inlineSecret = z
+  .union([z.custom<Secret>((value) => value instanceof Secret), z.string()], {
+    error: 'expected a text in quotes, ${NAME} or {file: PATH}',
+  })
+  .transform((value) => (value instanceof Secret ? value : Secret.of(value)))
+  .meta({ format: 'secret' });
+
+/** Path of a file with a secret that is looked at now and read again later; output: the path. */
+export const secretPath = filePath.meta({ format: 'secret file' });
+
+/** For mappings that hold secrets: the value that stands in their place is not repeated. */
+export function mappingWanted(issue: { readonly code?: string | undefined }): string | undefined {
+  return issue.code === 'invalid_type' ? 'expected a mapping' : undefined;
+}
+
 /** Where a secret reference points; undefined for any other text. */
 export function secretSource(reference: string | { readonly file: string }): SecretSource | undefined {
   if (typeof reference === 'object') return { kind: 'file', path: reference.file };

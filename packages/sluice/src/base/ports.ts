@@ -383,6 +383,24 @@ export interface Names {
   podLabels(org: number, podId: number): readonly (readonly [name: string, value: string])[];
 }
 
+/** Custom tags of resources: labels, annotations and environment of Kubernetes, tags of clouds and processes. */
+export interface CustomTags {
+  /**
+   * Those of what a row is about, by their full names (`k8s.label.app`), each once. A service's labels and annotations count before the pod's. Answers
+   * may be kept until `Names.version` changes.
+   */
+  of(org: number, about: TaggedResources): readonly (readonly [name: string, value: string])[];
+}
+
+/** Ids of a row; 0 = none. */
+export interface TaggedResources {
+  readonly pod: number;
+  readonly service: number;
+  readonly namespace: number;
+  readonly chost: number;
+  readonly process: number;
+}
+
 /** Label sets of Prometheus series by id, for readers of `prometheus.samples`. */
 export interface SeriesLabels {
   /**

@@ -1,9 +1,13 @@
 import { bug } from '../base/errors.ts';
 import type { ColumnSpec, DataSource } from '../catalog/types.ts';
 import type { Batch, Column } from './batch.ts';
-import { writeVarint } from './builder.ts';
-import { MAX_DECIMAL, writeDecimal } from './decimal.ts';
+import { viewOf } from './byte-memory.ts';
 import { parseColumnType, type ColumnType } from './column-type.ts';
+import { constantsView, type ConstantText } from './constant-text.ts';
+import { ListValues } from './list-values.ts';
+import { FixedValues, NumberMemory, placeTogether } from './number-memory.ts';
+import { ScratchText } from './scratch-text.ts';
+import { TextValues } from './text-values.ts';
 
 /**
  * Rows of one table, written one after the other, value by value in any order.
@@ -54,11 +58,9 @@ export class RowBlock {
   readonly #listValues: ListValues[] = [];
   readonly #names = new Map<string, number>();
   readonly #doubles = new Set<number>();
-  #scratch = new Uint8Array(1024);
-  #scratchView = viewOf(this.#scratch);
+  readonly #scratch = new ScratchText();
   #viewed: Uint8Array = EMPTY;
   #view = viewOf(EMPTY);
-  #scratchLength = 0;
 
   constructor(source: DataSource, capacity = 256) {
     this.source = source;
@@ -150,39 +152,26 @@ export class RowBlock {
   }
 
   setText(column: number, text: string): void {
-    const start = this.#scratchLength;
-    this.#setSpan(column, FROM_SCRATCH, start, this.#encode(text));
+    const start = this.#scratch.length;
+    this.#setSpan(column, FROM_SCRATCH, start, this.#scratch.encode(text));
   }
 
   /** Text [start, end) of `bytes`; copied now when it is not the wire. */
   setTextBytes(column: number, bytes: Uint8Array, start: number, end: number): void {
     if (bytes === this.wire) return this.#setSpan(column, FROM_WIRE, start, end);
-    const at = this.#scratchLength;
-    this.#reserveScratch(end - start);
-    this.#scratch.set(bytes.subarray(start, end), at);
-    this.#scratchLength = at + end - start;
-    this.#setSpan(column, FROM_SCRATCH, at, this.#scratchLength);
+    const at = this.#scratch.length;
+    this.#setSpan(column, FROM_SCRATCH, at, this.#scratch.copy(bytes, start, end));
   }
 
   /** Appends a whole number of 64 bits, in decimal, to a pending text of such numbers; behind a comma when there is one. */
   joinDecimal(column: number, low: number, high: number): void {
     const text = this.textOf[column]!;
-    let start = this.#scratchLength;
+    let start = this.#scratch.length;
     if (text >= 0 && this.spanFrom[text] !== FROM_NONE && this.spanEnd[text]! > this.spanStart[text]!) {
       if (this.spanFrom[text] !== FROM_SCRATCH) bug('numbers are joined to nothing but numbers');
-      const [from, to] = [this.spanStart[text]!, this.spanEnd[text]!];
-      this.#reserveScratch(to - from + 1);
-      if (to === start) start = from;
-      else {
-        // Something else lies behind it: it moves to the end.
-        this.#scratch.copyWithin(start, from, to);
-        this.#scratchLength += to - from;
-      }
-      this.#scratch[this.#scratchLength++] = COMMA;
+      start = this.#scratch.comma(this.spanStart[text]!, this.spanEnd[text]!);
     }
-    this.#reserveScratch(MAX_DECIMAL);
-    this.#scratchLength = writeDecimal(this.#scratch, this.#scratchLength, low, high);
-    this.#setSpan(column, FROM_SCRATCH, start, this.#scratchLength);
+    this.#setSpan(column, FROM_SCRATCH, start, this.#scratch.decimal(low, high));
   }
 
   /** One of the ready-made texts. */
@@ -192,10 +181,11 @@ export class RowBlock {
 
   /** Appends an element to the pending row's array of texts. */
   pushText(column: number, text: string): void {
-    const start = this.#scratchLength;
-    const end = this.#encode(text);
-    this.#list(column).texts.append(this.#scratchView, start, end);
-    this.#scratchLength = start;
+    const scratch = this.#scratch;
+    const start = scratch.length;
+    const end = scratch.encode(text);
+    this.#list(column).texts.append(scratch.view, start, end);
+    scratch.length = start;
   }
 
   /** Appends text [start, end) of `bytes` to the pending row's array of texts. */
@@ -242,11 +232,11 @@ export class RowBlock {
       const start = spanStart[i]!;
       const end = spanEnd[i]!;
       if (start === end) continue;
-      const view = from === FROM_WIRE ? wire : from === FROM_SCRATCH ? this.#scratchView : constantsView;
+      const view = from === FROM_WIRE ? wire : from === FROM_SCRATCH ? this.#scratch.view : constantsView;
       texts[i]!.appendAt(rows, view, start, end);
     }
     for (const list of this.#listValues) list.close(rows);
-    this.#scratchLength = 0;
+    this.#scratch.length = 0;
     if (time < this.minTime) this.minTime = time;
     if (time > this.maxTime) this.maxTime = time;
     this.rows = rows + 1;
@@ -260,7 +250,7 @@ export class RowBlock {
     for (const nulls of this.nulls) if (nulls !== undefined) nulls[rows] = 1;
     this.spanFrom.fill(FROM_NONE);
     for (const list of this.#listValues) list.abandon();
-    this.#scratchLength = 0;
+    this.#scratch.length = 0;
   }
 
   /** Bytes that the committed rows take. */
@@ -291,7 +281,7 @@ export class RowBlock {
     for (const text of this.#texts) text.reset();
     for (const list of this.#listValues) list.reset();
     this.spanFrom.fill(FROM_NONE);
-    this.#scratchLength = 0;
+    this.#scratch.length = 0;
     this.rows = 0;
     this.tooOld = 0;
     this.tooNew = 0;
@@ -326,18 +316,6 @@ export class RowBlock {
 
   #list(column: number): ListValues {
     return this.#lists[column] ?? bug(`${this.source.id}: column ${column} is not an array`);
-  }
-
-  #encode(text: string): number {
-    this.#reserveScratch(text.length * 3);
-    this.#scratchLength += encoder.encodeInto(text, this.#scratch.subarray(this.#scratchLength)).written;
-    return this.#scratchLength;
-  }
-
-  #reserveScratch(count: number): void {
-    if (this.#scratchLength + count <= this.#scratch.length) return;
-    this.#scratch = grown(this.#scratch, Math.max(this.#scratchLength + count, this.#scratch.length * 2));
-    this.#scratchView = viewOf(this.#scratch);
   }
 
   #grow(): void {

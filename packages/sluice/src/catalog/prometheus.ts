@@ -90,7 +90,10 @@ export const samples = {
  * What the tag inventory knows of a series' resource. They hold from `valid_from` on: a series whose tags change gets a row of its own. Columns of 16
  * bytes are four words of a tag row (base/ports.ts SeriesTagger), all others one.
  */
-export const seriesTags: readonly ColumnSpec[] = singleEndTags.filter(({ name }) => name !== 'team_id');
+export const seriesTags: readonly ColumnSpec[] = singleEndTags
+  .filter(({ name }) => name !== 'team_id')
+  // Without their indexes: the table is small, and read by labels.
+  .map(({ name, type, role, description }) => ({ name, type, role, description }));
 
 export const series = {
   ...arrival,

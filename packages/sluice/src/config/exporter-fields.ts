@@ -9,7 +9,7 @@ import {
 } from '../catalog/export-fields.ts';
 import { categoryOf, exportKey, translatedKey } from '../catalog/export-names.ts';
 import type { ColumnSpec, DataSource } from '../catalog/types.ts';
-import type { FilterSetting } from '../exporters/config.ts';
+import type { TagFilter } from '../exporters/config-filters.ts';
 import type { ExporterConfig } from './exporter-schema.ts';
 import { nodeAt, type Path } from './locate.ts';
 import type { LocatedMapping } from './source.ts';
@@ -66,7 +66,7 @@ export function checkFields(checks: Checks, sources: readonly DataSource[]): voi
 /** Each takes time for every row, and for being checked. */
 const MOST_EXPRESSIONS = 500;
 
-function isSearch(operator: FilterSetting['operator']): boolean {
+function isSearch(operator: TagFilter['operator']): boolean {
   return operator === '~' || operator === '!~';
 }
 
@@ -119,7 +119,7 @@ interface Values {
   readonly warn: (value: number, message: string) => void;
 }
 
-function checkValues({ operator, values }: FilterSetting, fields: readonly ColumnSpec[], at: Values): void {
+function checkValues({ operator, values }: TagFilter, fields: readonly ColumnSpec[], at: Values): void {
   const isEqual = operator === '=' || operator === '!=';
   const isNumber = fields.length > 0 && fields.every((field) => isNumeric(field));
   const isCode = fields.some((field) => field.enum !== undefined || field.universalTag !== undefined);

@@ -2,16 +2,17 @@ import { resolve } from 'node:path';
 import type { z } from 'zod';
 import { bug } from '../base/errors.ts';
 import { adoptAgentPort } from './agent-port.ts';
+import { adoptTagPrefix } from './tag-prefix.ts';
 import { crossChecks, forwarderNotes } from './cross-checks.ts';
 import { checkDeepflow } from './deepflow.ts';
 import { DEEPFLOW_KEYS } from './deepflow-keys.ts';
 import { readExporters } from './exporters.ts';
-import { isAbsent, nodeAt, placeOf } from './locate.ts';
+import { placeOf } from './locate.ts';
 import type { Surroundings } from './materialize.ts';
 import { nearest, nearestHint } from './nearest.ts';
 import { applySet, put } from './overrides.ts';
 import { fileErrorText, readBounded } from './read-file.ts';
-import { isSectionName, SECTIONS, UNIMPLEMENTED, type SluiceConfig } from './schema.ts';
+import { isSectionName, SECTIONS, type SluiceConfig } from './schema.ts';
 import { parseSection } from './section.ts';
 import { readSource, SOURCE_LIMITS, type Located, type LocatedEntry, type Place, type Problem } from './source.ts';
 
@@ -40,7 +41,7 @@ export interface LoadedConfig {
 /** Reads the configuration. Never throws for anything that stands in the file, the options or the environment: it says what is wrong. */
 export function loadConfig(options: LoadOptions): LoadedConfig {
   const problems: Problem[] = [];
-  const adopted = adoptAgentPort(readTree(options, problems));
+  const adopted = adoptTagPrefix(adoptAgentPort(readTree(options, problems)));
   const { root } = adopted;
   if (root !== undefined && root.kind !== 'mapping') {
     problems.push({ place: root.place, message: 'expected keys and values (a mapping) at the top' });
@@ -64,17 +65,12 @@ export function loadConfig(options: LoadOptions): LoadedConfig {
   problems.push(...deepflow.problems, ...crossChecks(parsed, (path) => placeOf(root, path)));
   warnings.push(...deepflow.warnings);
 
-  const unimplemented = UNIMPLEMENTED.filter((path) => {
-    const node = nodeAt(root, path.split('.'));
-    return !isAbsent(node) && !(node?.kind === 'list' && node.items.length === 0);
-  });
   const notes = [
     ...adopted.notes,
     ...oneLine(
       'known keys of DeepFlow without effect here',
       deepflow.unused.filter((path) => !adopted.used.includes(path)),
     ),
-    ...oneLine('not implemented in this version, so without effect', unimplemented),
     ...exporters.notes,
     ...forwarderNotes(parsed),
   ];

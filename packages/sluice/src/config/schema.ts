@@ -105,6 +105,3 @@ type Frozen<T> = T extends readonly (infer Item)[]
   : T extends object
     ? { readonly [Key in keyof T]: T[Key] }
     : T;
-
-/** Known keys that only a later version obeys. */
-export const UNIMPLEMENTED = ['tags.kubernetes', 'tags.prometheus_http_api_addresses'] as const;

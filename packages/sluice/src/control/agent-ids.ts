@@ -1,10 +1,10 @@
 import { join } from 'node:path';
 import type { AgentTenant } from '../base/ports.ts';
 import type { Log } from '../telemetry/log.ts';
-import { StateWriter, readStateFile } from './state-file.ts';
+import { readState, StateWriter } from './state-writer.ts';
 
 /*
- * `<data-dir>/state/agents.json`, a state file (state-file.ts) of version 1: the number of every agent that ever registered.
+ * `<data-dir>/state/agents.json`, a state file (base/state-file.ts) of version 1: the number of every agent that ever registered.
  *
  *   {"version":1,
  *    "agents":[[id, ctrl_ip, ctrl_mac, team_id, org, team, first seen, last seen], ...],
@@ -53,7 +53,7 @@ export class AgentIds {
   static async open(dataDir: string, log: Log): Promise<AgentIds> {
     const path = join(dataDir, 'state', 'agents.json');
     const ids = new AgentIds(path);
-    const content = await readStateFile(path, VERSION, log);
+    const content = readState(path, VERSION, log);
     if (content !== undefined) ids.#load(content);
     return ids;
   }

@@ -5,17 +5,15 @@ import type { Agents } from './agents.ts';
 export function knownAgents(agents: Agents): KnownAgents {
   return {
     list: () =>
-      [...agents.all()].map(
-        ({ known, facts, group, about, seenMs }): KnownAgentFacts => ({
-          agentId: known.id,
-          org: agents.tenantOf(group).org,
-          vpcId: group.vpcId,
-          name: facts.host || facts.ctrlIp,
-          address: facts.ctrlIp,
-          kubernetesClusterId: facts.kubernetesClusterId,
-          kubernetesClusterName: about.kubernetesClusterName,
-          seenMs,
-        }),
-      ),
+      [...agents.all()].map(({ known, facts, group, about, seenMs }): KnownAgentFacts => ({
+        agentId: known.id,
+        org: agents.tenantOf(group).org,
+        vpcId: group.vpcId,
+        name: facts.host || facts.ctrlIp,
+        address: facts.ctrlIp,
+        kubernetesClusterId: facts.kubernetesClusterId,
+        kubernetesClusterName: about.kubernetesClusterName,
+        seenMs,
+      })),
   };
 }

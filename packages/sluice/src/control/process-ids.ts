@@ -1,10 +1,10 @@
 import { join } from 'node:path';
 import type { Log } from '../telemetry/log.ts';
 import type { GpidEntry, ProcessInfo } from './protocol.ts';
-import { StateWriter, readStateFile } from './state-file.ts';
+import { readState, StateWriter } from './state-writer.ts';
 
 /*
- * `<data-dir>/state/processes.json`, a state file (state-file.ts) of version 1: the global ids of processes.
+ * `<data-dir>/state/processes.json`, a state file (base/state-file.ts) of version 1: the global ids of processes.
  *
  *   {"version":1,"reserved":n,"processes":[[global id, agent id, pid, start, last seen], ...]}
  *
@@ -47,7 +47,7 @@ export class ProcessIds {
   static async open(dataDir: string, log: Log): Promise<ProcessIds> {
     const path = join(dataDir, 'state', 'processes.json');
     const ids = new ProcessIds(path);
-    const content = await readStateFile(path, VERSION, log);
+    const content = readState(path, VERSION, log);
     if (content !== undefined) ids.#load(content);
     return ids;
   }

@@ -5,7 +5,7 @@ import type { Log } from '../telemetry/log.ts';
 import { backOffMs } from './back-off.ts';
 import type { Endpoints } from './endpoints.ts';
 import type { ExporterMeter } from './exporter-meter.ts';
-import type { ItemBatch } from './item-batch.ts';
+import { allItems, type ItemBatch } from './item-batch.ts';
 import { copyItems, leastRowFrom, type Outgoing } from './outgoing.ts';
 import type { Pauses } from './pauses.ts';
 import type { ProbeGate } from './probe-gate.ts';
@@ -280,6 +280,6 @@ export function shownText(
 }
 
 function badItems(items: ItemBatch, outcome: Exclude<Verdict['outcome'], { readonly kind: 'sent' }>): Set<number> {
-  if (outcome.kind === 'refused') return new Set(Array.from({ length: items.count }, (_, item) => item));
+  if (outcome.kind === 'refused') return new Set(allItems(items.count));
   return new Set(outcome.items.filter((item) => Number.isInteger(item) && item >= 0 && item < items.count));
 }

@@ -42,7 +42,7 @@ export interface Delivery {
 /** Time of a changed or removed exporter for what it has in its lanes. */
 const CHANGE_DEADLINE_MS = 5000;
 /** Readers of the journal that are not exporters. */
-const OTHER_READERS = /^(?:storage|roll-up-.*)$/;
+const OTHER_READERS = /^(?:storage|series-dictionary|roll-up-.*)$/;
 
 /** Runs exporters: reads their rows from the journal, sends them with retries, keeps what is rejected. */
 export function createDelivery(options: DeliveryOptions): Delivery {

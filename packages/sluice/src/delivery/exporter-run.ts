@@ -48,6 +48,7 @@ export class ExporterRun {
   readonly #senders: readonly BatchSender[];
   readonly #reads = new AbortController();
   readonly #complain: (log: (suppressed: number) => void) => void;
+  readonly #complainOfRejected: (log: (suppressed: number) => void) => void;
   #reader: BatchReader | undefined;
   #reading: Promise<void> = Promise.resolve();
   #isStopping = false;
@@ -60,11 +61,12 @@ export class ExporterRun {
     this.exporter = exporter;
     this.store = options.store;
     this.meter = new ExporterMeter(metrics, exporter);
-    this.trouble = new Trouble(this.meter, () => clock.epochMs());
+    this.trouble = new Trouble({ exporter: exporter.name, meter: this.meter, now: () => clock.epochMs(), log });
     this.endpoints = new Endpoints(exporter.endpoints, random);
     this.tap = new Tap(exporter, clock);
     this.#pauses = new Pauses(clock);
     this.#complain = rateLimited(60_000, () => clock.monotonicMs());
+    this.#complainOfRejected = rateLimited(60_000, () => clock.monotonicMs());
     const shared = {
       exporter,
       endpoints: this.endpoints,
@@ -226,6 +228,10 @@ export class ExporterRun {
       try {
         await this.store.add(rejected);
         this.trouble.recovered(who);
+        this.#complainOfRejected((suppressed) => {
+          const told = { exporter: this.exporter.name, items: rejected.length, why: rejected[0]?.why, suppressed };
+          log.warn(told, 'items that will never be taken were set aside; see sluice rejected list');
+        });
         return true;
       } catch (error) {
         const err = errorText(error);

@@ -53,3 +53,8 @@ export class ItemBatch {
     return item === 0 ? 0 : this.#writer.ends[item - 1]!;
   }
 }
+
+/** Indexes of so many items: 0, 1, 2 and so on. */
+export function allItems(count: number): number[] {
+  return Array.from({ length: count }, (_, item) => item);
+}

@@ -40,10 +40,8 @@ export function parseRejectedCommand(args: readonly string[], access: ParseArgsO
   const { all = false, limit, exporter: only } = values;
   const wrong = ids.find((id) => !/^\d{1,16}$/.test(id));
   if (wrong !== undefined) throw new Error(`expected the number of a rejected item; got ${wrong}`);
-  if (command !== 'list' && exporter === '') {
-    throw new Error(
-      `expected rejected list|show|replay|drop with the name of an exporter; got ${positionals.join(' ')}`,
-    );
+  if (['show', 'replay', 'drop'].includes(command) && exporter === '') {
+    throw new Error(`expected the name of an exporter behind rejected ${command}`);
   }
   const path = `/api/v1/rejected/${encodeURIComponent(exporter)}`;
   switch (command) {

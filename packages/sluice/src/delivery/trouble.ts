@@ -1,21 +1,34 @@
+import type { Log } from '../telemetry/log.ts';
 import type { ExporterMeter, RunState } from './exporter-meter.ts';
+
+export interface TroubleOptions {
+  readonly exporter: string;
+  readonly meter: ExporterMeter;
+  /** Epoch milliseconds. */
+  readonly now: () => number;
+  readonly log: Pick<Log, 'warn' | 'info'>;
+}
+
+/** Failures that pass sooner are not told in the log. */
+const TELL_AFTER_MS = 5000;
+/** A state is told at most this often. */
+const TELL_EVERY_MS = 60_000;
 
 /** The state of a running exporter: what its lanes are in trouble with. */
 export class Trouble {
-  readonly #meter: ExporterMeter;
-  readonly #now: () => number;
+  readonly #options: TroubleOptions;
   readonly #failing = new Set<string>();
   #isMisconfigured = false;
   #isStopped = false;
   #state: RunState = 'running';
   #sinceMs: number;
+  #told: RunState = 'running';
+  readonly #toldMs = new Map<RunState, number>();
   #lastError: { readonly text: string; readonly atMs: number } | undefined;
 
-  /** `now`: epoch milliseconds. */
-  constructor(meter: ExporterMeter, now: () => number) {
-    this.#meter = meter;
-    this.#now = now;
-    this.#sinceMs = now();
+  constructor(options: TroubleOptions) {
+    this.#options = options;
+    this.#sinceMs = options.now();
   }
 
   get state(): RunState {
@@ -50,7 +63,7 @@ export class Trouble {
 
   /** Something went wrong that does not change the state. */
   note(text: string): void {
-    this.#lastError = { text, atMs: this.#now() };
+    this.#lastError = { text, atMs: this.#options.now() };
   }
 
   stopped(): void {
@@ -66,9 +79,29 @@ export class Trouble {
         : this.#failing.size > 0
           ? 'retrying'
           : 'running';
-    if (state === this.#state) return;
-    this.#state = state;
-    this.#sinceMs = this.#now();
-    this.#meter.state(state);
+    if (state !== this.#state) {
+      this.#state = state;
+      this.#sinceMs = this.#options.now();
+      this.#options.meter.state(state);
+    }
+    this.#tell(state);
+  }
+
+  /** Asked with every failure, so that what is held back at first is told when it lasts. */
+  #tell(state: RunState): void {
+    if (state === this.#told || state === 'stopped') return;
+    const { exporter, log, now } = this.#options;
+    const nowMs = now();
+    if (state !== 'running') {
+      if (state === 'retrying' && nowMs - this.#sinceMs < TELL_AFTER_MS) return;
+      if (nowMs - (this.#toldMs.get(state) ?? -Infinity) < TELL_EVERY_MS) return;
+    }
+    this.#told = state;
+    this.#toldMs.set(state, nowMs);
+    if (state === 'running') log.info({ exporter }, 'an exporter sends again');
+    else {
+      const cause = this.#lastError?.text;
+      log.warn({ exporter, state, cause }, 'an exporter cannot send; it keeps what it has, and tries again');
+    }
   }
 }

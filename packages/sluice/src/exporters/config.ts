@@ -1,44 +1,14 @@
 import { createHash } from 'node:crypto';
 import { z } from 'zod';
-import { bytesSchema, durationSchema, filePath, secretRef } from '../base/config-schema.ts';
+import { bytesSchema, durationSchema, flag } from '../base/config-schema.ts';
 import { Secret } from '../base/secret.ts';
+import { headersSchema, tlsSchema, toClientTls, type ClientTls } from './config-client.ts';
+import { filterGroups, filterShape, type FilterGroup } from './config-filters.ts';
+
+export { flag, inlineSecret, mappingWanted, secretPath } from '../base/config-schema.ts';
+export { oneSecret, type SecretSetting } from './config-client.ts';
 
 /** Configuration that every exporter has, whatever it speaks: one entry of `exporters`. A protocol's config.ts adds its own keys. */
-
-/** A secret as configured: its value, or the file that holds it, to be read again when it changes (one trailing line break is left out). */
-export type SecretSetting =
-  | { readonly kind: 'value'; readonly secret: Secret }
-  | { readonly kind: 'file'; readonly path: string };
-
-export type ExporterAuth =
-  | { readonly kind: 'basic'; readonly username: string; readonly password: SecretSetting }
-  | { readonly kind: 'bearer'; readonly token: SecretSetting };
-
-/** TLS of a client. */
-export interface ClientTls {
-  /** Whether TLS is asked for where an address does not say so itself; undefined = not said. */
-  readonly enabled: boolean | undefined;
-  readonly caFile: string | undefined;
-  readonly certFile: string | undefined;
-  readonly keyFile: string | undefined;
-  /** Name that the server's certificate must have; undefined = the host of the address. */
-  readonly serverName: string | undefined;
-  readonly insecureSkipVerify: boolean;
-}
-
-/** `tag-filters` and `tag-filters-groups`, in the form of SelectionConfig. */
-export interface FilterGroupSetting {
-  readonly type: 'and' | 'or';
-  readonly filters: readonly FilterSetting[];
-}
-
-export interface FilterSetting {
-  readonly field: string;
-  readonly operator: FilterOperator;
-  readonly values: readonly string[];
-}
-
-export type FilterOperator = '=' | '!=' | '~' | '!~' | ':' | '!:';
 
 /** What every protocol's configuration has: times in milliseconds, sizes in bytes. */
 export interface SharedSettings<Protocol extends string> {
@@ -62,7 +32,7 @@ export interface SharedSettings<Protocol extends string> {
   readonly from: 'tail' | 'oldest';
   readonly retry: RetrySettings;
   readonly exportFields: readonly string[];
-  readonly filterGroups: readonly FilterGroupSetting[];
+  readonly filterGroups: readonly FilterGroup[];
   readonly exportEmptyTag: boolean;
   readonly exportEmptyMetrics: boolean;
   readonly translateEnums: boolean;
@@ -82,192 +52,15 @@ interface RetrySettings {
   readonly on429: 'retry' | 'drop';
 }
 
-/** What YAML 1.1, which DeepFlow reads, takes for true and false is understood as well. */
-function oldBoolean(value: unknown): unknown {
-  if (typeof value !== 'string') return value;
-  if (/^(?:yes|on|y)$/i.test(value)) return true;
-  return /^(?:no|off|n)$/i.test(value) ? false : value;
-}
-
-/** A boolean as DeepFlow reads it. */
-export const flag = z.preprocess(oldBoolean, z.boolean());
-
-/** Any single value, as the text that was written (the loader hands it on so). */
-export const scalarText = z.string().meta({ format: 'scalar text' });
-
-/** A secret that DeepFlow has in the file itself: the text, `${NAME}` or `{file: PATH}`. Never repeated in a message; output: Secret. */
-export const inlineSecret = z
-  .union([z.custom<Secret>((value) => value instanceof Secret), z.string()], {
-    error: 'expected a text in quotes, ${NAME} or {file: PATH}',
-  })
-  .transform((value) => (value instanceof Secret ? value : Secret.of(value)))
-  .meta({ format: 'secret' });
-
-/** Path of a file with a secret that is looked at now and read again later; output: the path. */
-export const secretPath = filePath.meta({ format: 'secret file' });
-
-/** Value of a header: as a secret, and no line break in it. */
-const headerValue = inlineSecret.refine(
-  (value) => value.source !== undefined || !/[^\t\x20-\x7e\x80-\xff]/.test(value.reveal()),
-  { error: 'expected printable characters of Latin-1' },
-);
-
-/** For mappings that hold secrets: the value that stands in their place is not repeated. */
-export function mappingWanted(issue: { readonly code?: string | undefined }): string | undefined {
-  return issue.code === 'invalid_type' ? 'expected a mapping' : undefined;
-}
-
 /** A number of DeepFlow's, where 0 means the default. */
 const count = (most: number) => z.int().min(0).max(most).optional();
-
-const condition = z.strictObject({
-  type: z
-    .string()
-    .transform((text, context): 'and' | 'or' => {
-      const type = text.toLowerCase();
-      if (type === 'and' || type === 'or') return type;
-      context.addIssue('expected "and" or "or"');
-      return z.NEVER;
-    })
-    .meta({ format: '"and" or "or"', description: 'Whether all filters of the group must hold, or one' }),
-});
-
-const OPERATORS: ReadonlyMap<string, FilterOperator> = new Map([
-  ['=', '='],
-  ['in', '='],
-  ['!=', '!='],
-  ['not in', '!='],
-  ['~', '~'],
-  ['!~', '!~'],
-  [':', ':'],
-  ['!:', '!:'],
-]);
-
-/** The operators of tag-filters as they are written. */
-export const FILTER_OPERATORS: readonly string[] = [...OPERATORS.keys()];
-
-const OPERATOR_HELP = `expected ${FILTER_OPERATORS.map((name) => `"${name}"`).join(', ')}`;
-
-const filter = z
-  .strictObject({
-    'field-name': z.string().min(1).meta({ description: 'Field of the data sources, as in `export-fields`' }),
-    operator: z
-      .string({ error: `${OPERATOR_HELP}, in quotes: without them YAML takes ~ for nothing and !=, !~, !: for tags` })
-      .transform((text, context): FilterOperator => {
-        const operator = OPERATORS.get(text.trim().toLowerCase().replaceAll(/\s+/g, ' '));
-        if (operator !== undefined) return operator;
-        context.addIssue(`${OPERATOR_HELP}; got ${text === '' ? 'an empty text' : JSON.stringify(text.slice(0, 40))}`);
-        return z.NEVER;
-      })
-      .meta({
-        format: '"=", "!=", in, not in, "~", "!~", ":" or "!:"',
-        description:
-          'Equal to one of the values or to none, matching a regular expression (anywhere in the value) or not, matching a pattern with `*` (the whole value) or not. In quotes: most of these mean something else in YAML',
-      }),
-    'field-values': z
-      .array(scalarText)
-      .min(1, { error: 'expected at least one value' })
-      .meta({ description: 'What the field is compared with: raw values (ids and codes, not names)' }),
-  })
-  .transform((value): FilterSetting => ({
-    field: value['field-name'],
-    operator: value.operator,
-    values: value['field-values'],
-  }));
-
-const filters = z.array(filter);
-
-const tlsShape = {
-  enabled: flag.optional().meta({
-    description: 'TLS where the address has no https:// of its own; absent: on when this section is there',
-  }),
-  'ca-file': filePath
-    .optional()
-    .meta({ description: "Certificates that vouch for the server, PEM; absent: Node's own" }),
-  'cert-file': filePath.optional().meta({ description: 'Certificate to show to the server, PEM' }),
-  'key-file': filePath.optional().meta({ description: 'Its key, PEM' }),
-  'server-name': z
-    .string()
-    .min(1)
-    .optional()
-    .meta({ description: "Name that the server's certificate must have; absent: the host of the address" }),
-  'insecure-skip-verify': flag
-    .prefault(false)
-    .meta({ description: "Take any certificate: whoever stands in the server's place reads everything" }),
-};
-
-const tls = z.strictObject(tlsShape, { error: mappingWanted }).superRefine((value, context) => {
-  if ((value['cert-file'] === undefined) === (value['key-file'] === undefined)) return;
-  context.addIssue({ code: 'custom', path: [], message: 'cert-file and key-file belong together' });
-});
-
-const NO_TLS: ClientTls = {
-  enabled: undefined,
-  caFile: undefined,
-  certFile: undefined,
-  keyFile: undefined,
-  serverName: undefined,
-  insecureSkipVerify: false,
-};
-
-const basic = z
-  .strictObject(
-    {
-      username: z.string().meta({ description: 'User name of basic authentication' }),
-      'password-file': secretPath
-        .optional()
-        .meta({ description: 'File whose only content is the password; read again when it changes' }),
-      password: secretRef.optional().meta({ description: 'The password by reference, in place of `password-file`' }),
-    },
-    { error: mappingWanted },
-  )
-  .transform((value, context): ExporterAuth => {
-    const password = oneSecret(value['password-file'], value.password);
-    if (password === undefined) context.addIssue('expected one of password-file and password');
-    return { kind: 'basic', username: value.username, password: password ?? NO_SECRET };
-  });
-
-const bearer = z
-  .strictObject(
-    {
-      'token-file': secretPath
-        .optional()
-        .meta({ description: 'File whose only content is the token; read again when it changes' }),
-      token: secretRef.optional().meta({ description: 'The token by reference, in place of `token-file`' }),
-    },
-    { error: mappingWanted },
-  )
-  .transform((value, context): ExporterAuth => {
-    const token = oneSecret(value['token-file'], value.token);
-    if (token === undefined) context.addIssue('expected one of token-file and token');
-    return { kind: 'bearer', token: token ?? NO_SECRET };
-  });
-
-const NO_SECRET: SecretSetting = { kind: 'value', secret: Secret.of('') };
-
-/** The one that is given; undefined for none and for both. */
-export function oneSecret(path: string | undefined, secret: Secret | undefined): SecretSetting | undefined {
-  if ((path === undefined) === (secret === undefined)) return undefined;
-  return path === undefined ? { kind: 'value', secret: secret! } : { kind: 'file', path };
-}
-
-/** `auth`, for the protocols that have it. Output: ExporterAuth. */
-export const authSchema = z
-  .strictObject({ basic: basic.optional(), bearer: bearer.optional() }, { error: mappingWanted })
-  .transform((value, context): ExporterAuth => {
-    const chosen = value.basic ?? value.bearer;
-    if (chosen !== undefined && (value.basic === undefined || value.bearer === undefined)) return chosen;
-    context.addIssue('expected one of basic and bearer');
-    return z.NEVER;
-  })
-  .meta({ description: 'Credentials: `basic` or `bearer` (prometheus, opentelemetry; kafka has `sasl`)' });
 
 /** Names of exporters: part of file names and labels. */
 const nameSchema = z
   .string()
   .regex(/^[a-z0-9-]{1,64}$/, { error: 'expected a name of 1 to 64 small letters, digits and dashes' })
-  .refine((name) => name !== 'storage' && !name.startsWith('roll-up-'), {
-    error: 'expected another name: storage and roll-up-* are readers of the hub itself',
+  .refine((name) => name !== 'storage' && name !== 'series-dictionary' && !name.startsWith('roll-up-'), {
+    error: 'expected another name: storage, series-dictionary and roll-up-* are readers of the hub itself',
   });
 
 /** Where a protocol differs from the others. */
@@ -313,27 +106,7 @@ export const sharedShape = {
     .max(3600)
     .optional()
     .meta({ description: 'Seconds that a part of a batch waits for more. Absent or 0: 1' }),
-  'tag-filters': filters.optional().meta({
-    description:
-      'Rows that are exported, as one group (deprecated by DeepFlow); `tag-filters-groups` has no effect beside it',
-  }),
-  'tag-filter-condition': condition.optional().meta({ description: 'How `tag-filters` are joined; absent: and' }),
-  'tag-filters-groups': z
-    .array(
-      z
-        .strictObject({
-          'tag-filter-condition': condition.optional().meta({ description: 'How the filters of the group are joined' }),
-          'tag-filters': filters
-            .min(1, { error: 'expected at least one filter' })
-            .meta({ description: 'Filters of the group' }),
-        })
-        .transform((group): FilterGroupSetting => ({
-          type: group['tag-filter-condition']?.type ?? 'and',
-          filters: group['tag-filters'],
-        })),
-    )
-    .optional()
-    .meta({ description: 'Rows that are exported: those for which one of these groups holds' }),
+  ...filterShape,
   'export-fields': z.array(z.string().min(1)).optional().meta({
     description:
       'Categories ($tag, $metrics, $tag.flow_info ...), names of fields, and labels of pods ($k8s.label, $k8s.label.NAME, ~$k8s.label.REGEX). Absent: $tag and $metrics',
@@ -348,16 +121,7 @@ export const sharedShape = {
   'universal-tag-translate-to-name-disabled': flag
     .prefault(false)
     .meta({ description: 'Send the ids of universal tags, not their names (kafka, prometheus)' }),
-  'extra-headers': z
-    .record(z.string(), headerValue, { error: mappingWanted })
-    .superRefine((headers, context) => {
-      const seen = new Set<string>();
-      for (const name of Object.keys(headers)) {
-        const lower = name.toLowerCase();
-        if (seen.has(lower)) context.addIssue({ code: 'custom', path: [name], message: 'expected each header once' });
-        seen.add(lower);
-      }
-    })
+  'extra-headers': headersSchema
     .optional()
     .meta({ description: 'HTTP headers or gRPC metadata of every request; a value may be ${NAME}' }),
   timeout: durationSchema
@@ -399,7 +163,7 @@ export const sharedShape = {
     })
     .prefault({})
     .meta({ description: 'Failures that pass are tried again for as long as the backlog has room' }),
-  tls: tls.optional().meta({ description: 'TLS to the endpoints' }),
+  tls: tlsSchema.optional().meta({ description: 'TLS to the endpoints' }),
   'include-imported-spans': flag
     .prefault(true)
     .meta({ description: 'Export spans that came in by OTLP, too (flow_log.l7_flow_log)' }),
@@ -459,25 +223,7 @@ export function toSharedSettings<Protocol extends string>(
     includeImportedSpans: keys['include-imported-spans'],
     excludeSelfTraffic: keys['exclude-self-traffic'],
     extraHeaders: new Map(Object.entries(keys['extra-headers'] ?? {})),
-    tls: keys.tls === undefined ? NO_TLS : toClientTls(keys.tls),
-  };
-}
-
-/** As with DeepFlow, `tag-filters` win over the groups. */
-function filterGroups(keys: SharedKeys): readonly FilterGroupSetting[] {
-  const alone = keys['tag-filters'] ?? [];
-  if (alone.length > 0) return [{ type: keys['tag-filter-condition']?.type ?? 'and', filters: alone }];
-  return keys['tag-filters-groups'] ?? [];
-}
-
-function toClientTls(keys: z.output<typeof tls>): ClientTls {
-  return {
-    enabled: keys.enabled ?? true,
-    caFile: keys['ca-file'],
-    certFile: keys['cert-file'],
-    keyFile: keys['key-file'],
-    serverName: keys['server-name'],
-    insecureSkipVerify: keys['insecure-skip-verify'],
+    tls: toClientTls(keys.tls),
   };
 }
 
@@ -531,25 +277,4 @@ function bare(value: unknown): unknown {
   if (Array.isArray(value)) return value.map((entry) => bare(entry));
   if (typeof value !== 'object' || value === null) return value;
   return Object.fromEntries(Object.entries(value).map(([key, entry]) => [key, bare(entry)]));
-}
-
-/** Why an address cannot be posted to, or undefined. Its text may hold credentials: it is not repeated. */
-export function urlProblem(text: string): string | undefined {
-  if (!URL.canParse(text) || !/^https?:\/\//i.test(text)) {
-    return 'expected an http:// or https:// address such as http://127.0.0.1:9090/api/v1/write';
-  }
-  const { username, password, hash } = new URL(text);
-  if (username !== '' || password !== '') return 'expected an address without a login; use auth: {basic: ...}';
-  return hash === '' ? undefined : 'expected an address without #';
-}
-
-const PROTOCOL_HEADERS =
-  /^(?:host|content-.*|user-agent|connection|keep-alive|proxy-.*|www-authenticate|accept-encoding|transfer-encoding|te|trailer|upgrade|expect|x-prometheus-remote-write-.*|retry-attempt)$/;
-
-/** Why a header of HTTP cannot be set, or undefined. */
-export function headerProblem(name: string, hasAuth: boolean): string | undefined {
-  const lower = name.toLowerCase();
-  if (!/^[!#$%&'*+.^_`|~0-9a-z-]{1,256}$/.test(lower)) return 'expected the name of an HTTP header';
-  if (PROTOCOL_HEADERS.test(lower)) return 'this header belongs to the protocol and cannot be set';
-  return lower === 'authorization' && hasAuth ? 'authorization is set by auth: give one of them' : undefined;
 }

@@ -3,7 +3,7 @@ import { putIpv4, putIpv6, putMac } from './address-text.ts';
 import { compileExpression } from './fields.ts';
 import { IdIndexes } from './id-indexes.ts';
 import { ipv4Number, ipv6Bytes } from './parse-address.ts';
-import type { TagFilter } from './selection.ts';
+import type { TagFilter } from './config-filters.ts';
 
 /**
  * Says of single values whether a filter's list has them. What the values of a filter mean depends on the field: for a number, `3`, `3.0` and `3e0` are

@@ -3,7 +3,7 @@ import type { DataSource } from '../catalog/types.ts';
 import { cellMaker, type CellSource } from './cells-of.ts';
 import { createColumnTest } from './filter-columns.ts';
 import { createMatcher } from './filter-matcher.ts';
-import type { FilterGroup, TagFilter } from './selection.ts';
+import type { FilterGroup, TagFilter } from './config-filters.ts';
 
 /** Whether each row of a Batch passes: 1 or 0. */
 export type RowFilter = (from: CellSource) => Uint8Array;

@@ -1,6 +1,7 @@
 import type { Batch } from '../batch/batch.ts';
 import type { ColumnSpec, DataSource } from '../catalog/types.ts';
 import type { Cells } from './cells.ts';
+import type { FilterGroup } from './config-filters.ts';
 
 /** What of a data source an exporter sends, as configured; the same for every protocol. */
 export interface SelectionConfig {
@@ -16,17 +17,6 @@ export interface SelectionConfig {
   readonly excludeSelfTraffic: boolean;
   /** Rows older than this are left out, in milliseconds. */
   readonly maxAgeMs?: number | undefined;
-}
-
-export interface FilterGroup {
-  readonly type: 'and' | 'or';
-  readonly filters: readonly TagFilter[];
-}
-
-export interface TagFilter {
-  readonly field: string;
-  readonly operator: '=' | '!=' | '~' | '!~' | ':' | '!:';
-  readonly values: readonly string[];
 }
 
 /** A field that is exported, in the order of DeepFlow's rows. */

@@ -1,7 +1,7 @@
 import { createAdmit, type Access } from '../access/admit.ts';
 import type { AuthOptions, TlsOptions } from '../access/config.ts';
 import { createNetworkTest } from '../access/networks.ts';
-import { bug, errorText } from '../base/errors.ts';
+import { errorText } from '../base/errors.ts';
 import { TlsFiles } from '../access/tls-files.ts';
 import type { Log } from '../telemetry/log.ts';
 import type { ListenOptions } from './config.ts';
@@ -21,8 +21,9 @@ export interface GuardedListeners {
   /** Reads password and certificate files again; false when one is broken (then its old content stays). */
   reload(): Promise<boolean>;
   /**
-   * Other credentials and certificates for the same listeners, of the same kind as before: those that had credentials have some, likewise TLS. False when
-   * something is broken: then the credentials stay as they are, the log says why.
+   * Other credentials and certificates for the same listeners; requests that come from then on are judged by them. A listener may get credentials or
+   * lose them, but whether it speaks TLS stays. False when something is broken: credentials are exchanged all or none, and each listener's certificates
+   * on their own; what is not exchanged stays in use, the log says why.
    */
   exchange(options: Omit<GuardOptions, 'log'>): Promise<boolean>;
   close(): Promise<void>;
@@ -49,7 +50,10 @@ export async function guardListeners(options: GuardOptions): Promise<GuardedList
     listeners.push({
       name,
       addresses: listen.addresses,
-      admit: guard.access === undefined ? undefined : (credentials, scope) => current(guard).admit(credentials, scope),
+      // Asked for at every request.
+      get admit() {
+        return guard.access?.admit;
+      },
       tls: files,
       allows: listen.allow === undefined ? undefined : createNetworkTest(listen.allow),
     });
@@ -75,12 +79,10 @@ export async function guardListeners(options: GuardOptions): Promise<GuardedList
         if (listen === null || listen === undefined) continue;
         const tls = listen.tls ?? next.tls;
         if (tls !== undefined && guard.tls !== undefined) isWhole = (await guard.tls.exchange(tls)) && isWhole;
-        if (guard.access !== undefined) guard.access = accessOf(listen, next, opened) ?? guard.access;
+        guard.access = accessOf(listen, next, opened);
       }
-      const used = new Set([...guards.values()].map(({ access }) => access));
-      const before = accesses;
+      // The old ones are not closed: they may be comparing a password, and their thread ends by itself when it has nothing to do.
       accesses = opened;
-      for (const access of before.values()) if (!used.has(access)) await access.close();
       return isWhole;
     },
     async close() {
@@ -90,10 +92,6 @@ export async function guardListeners(options: GuardOptions): Promise<GuardedList
 }
 
 type Accesses = ReadonlyMap<AuthOptions, Access>;
-
-function current({ access }: Guard): Access {
-  return access ?? bug('a listener lost its credentials');
-}
 
 /** The judges of all `auth` sections in use. */
 async function openAccesses(options: Omit<GuardOptions, 'log'>, log: Log): Promise<Accesses> {

@@ -1,12 +1,12 @@
 import * as fs from 'node:fs';
-import { crc32 } from 'node:zlib';
 import { SluiceError, errorText } from '../base/errors.ts';
+import { encodeState, parseState } from '../base/state-file.ts';
 import { replaceFile, replaceFileSync, type Files } from './files.ts';
 import { cursorPath, readersFolder } from './layout.ts';
 import type { CursorMarker } from './types.ts';
 
 /*
- * A cursor file is one line of JSON and one line with the CRC-32 of the first, in hexadecimal:
+ * A cursor file is a state file (base/state-file.ts): one line of JSON and one line with the CRC-32 of the first, in hexadecimal:
  *
  *   {"version":1,"tables":[...],"maxBacklogBytes":n,"rows":{"<org>/<table>/<writer>":{"row":n,"marker":{"segment":n,"facts":{...}}}}}
  *   9f2a0c11
@@ -36,8 +36,8 @@ export type ReadCursor =
 
 export function encodeCursor(state: CursorState): Buffer {
   const { tables, maxBacklogBytes } = state;
-  const line = JSON.stringify({ version: VERSION, tables, maxBacklogBytes, rows: Object.fromEntries(state.rows) });
-  return Buffer.from(`${line}\n${crc32(line).toString(16).padStart(8, '0')}\n`);
+  const rows = Object.fromEntries(state.rows);
+  return Buffer.from(encodeState({ version: VERSION, tables, maxBacklogBytes, rows }));
 }
 
 /** Reads a cursor file. Throws SluiceError `format_too_new` for a newer one. */
@@ -49,11 +49,8 @@ export function readCursor(path: string): ReadCursor {
     if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return { kind: 'absent' };
     return { kind: 'damaged', why: errorText(error) };
   }
-  const [line = '', checksum] = text.split('\n');
-  if (checksum === undefined || crc32(line) !== Number.parseInt(checksum, 16)) {
-    return { kind: 'damaged', why: 'its checksum is wrong' };
-  }
-  const content: unknown = JSON.parse(line);
+  const content = parseState(text);
+  if (typeof content === 'string') return { kind: 'damaged', why: content };
   if (!isCursor(content)) return { kind: 'damaged', why: 'it is no cursor' };
   if (content.version > VERSION) {
     throw new SluiceError(

@@ -58,6 +58,52 @@ export function* labelsOf(set: LabelSet): Generator<readonly [name: string, valu
 
 const decoder = new TextDecoder('utf-8', { ignoreBOM: true });
 
+/** A label to be added to others: name and value, each with its length in front. */
+export interface AddedLabel {
+  readonly name: Uint8Array;
+  readonly value: Uint8Array;
+}
+
+export function addedLabel(name: string, value: string): AddedLabel {
+  return { name: withLength(name), value: withLength(value) };
+}
+
+/** The label set with further labels, sorted by the bytes of their names, each once. Of one name the set's own label stays. */
+export function withLabels(set: LabelSet, added: readonly AddedLabel[]): LabelSet {
+  const { labels } = set;
+  const out = new LabelSetWriter();
+  let next = 0;
+  const put = ({ name, value }: AddedLabel) => out.add(name, 0, name.length, value, 0, value.length);
+  for (let at = 0; at < labels.length;) {
+    const nameStart = behindVarint(labels, at + 1) + 1;
+    const nameEnd = behindVarint(labels, nameStart) + varintAt(labels, nameStart);
+    const valueStart = nameEnd + 1;
+    const valueEnd = behindVarint(labels, valueStart) + varintAt(labels, valueStart);
+    for (; next < added.length; next++) {
+      const order = compareNames(added[next]!.name, labels.subarray(nameStart, nameEnd));
+      if (order > 0) break;
+      if (order < 0) put(added[next]!);
+    }
+    out.add(labels, nameStart, nameEnd, labels, valueStart, valueEnd);
+    at = valueEnd;
+  }
+  for (; next < added.length; next++) put(added[next]!);
+  return out.finish();
+}
+
+/** Order of two texts with their lengths in front. */
+export function compareNames(left: Uint8Array, right: Uint8Array): number {
+  return Buffer.compare(left.subarray(behindVarint(left, 0)), right.subarray(behindVarint(right, 0)));
+}
+
+function withLength(text: string): Uint8Array {
+  const bytes = Buffer.from(text);
+  const length: number[] = [];
+  let rest = bytes.length;
+  for (; rest > 127; rest >>>= 7) length.push((rest & 127) | 128);
+  return Buffer.concat([Buffer.from([...length, rest]), bytes]);
+}
+
 /** A text as it stands in a column: its length, then the text. */
 const metricNameField = Uint8Array.of(metricNameText.length, ...metricNameText);
 

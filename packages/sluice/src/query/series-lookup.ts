@@ -3,11 +3,12 @@ import type { Column } from '../batch/batch.ts';
 import type { NativeBlock } from '../batch/native.ts';
 import { databaseOf } from '../catalog/catalog.ts';
 import { series as seriesSource } from '../catalog/prometheus.ts';
-import { identifier, sql, type Sql } from '../storage/sql.ts';
+import { identifier, joinSql, sql, type Sql } from '../storage/sql.ts';
 import type { Store } from '../storage/store.ts';
 import type { LabelCache } from './label-cache.ts';
-import { labelSetReader, type LabelSet } from './label-set.ts';
+import { labelSetReader, withLabels, type LabelSet } from './label-set.ts';
 import { matchersSql, METRIC_NAME, type Matcher } from './matchers.ts';
+import { meets, TAG_HASH, type SeriesTagLabels } from './series-tags.ts';
 import { atLeast } from './time-range.ts';
 
 /** One series, found by its labels. */
@@ -28,6 +29,13 @@ export interface SeriesLookup {
   readonly limit: number;
   readonly timeoutMs: number;
   readonly signal: AbortSignal;
+}
+
+/** A lookup in which tags are labels, too. */
+export interface TaggedLookup extends SeriesLookup {
+  readonly tags: SeriesTagLabels;
+  /** Epoch milliseconds: of a series whose tags have changed those count that it had then. */
+  readonly end: number;
 }
 
 /**
@@ -63,6 +71,78 @@ export async function findSeries(lookup: SeriesLookup): Promise<FoundSeries[]> {
   }
   if (found.size > limit) throw tooMany(limit);
   return [...found.values()].toSorted(byKey);
+}
+
+/**
+ * As `findSeries`, with tags as labels. Matchers on tags decide first which tags may be meant at all, so that the labels of others are not read.
+ */
+export async function findTaggedSeries(lookup: TaggedLookup): Promise<FoundSeries[]> {
+  const { store, org, matchers, start, end, tags, limit, timeoutMs, signal } = lookup;
+  const onTags = matchers.filter(({ name }) => tags.owns(name));
+  const others = matchers.filter(({ name }) => !tags.owns(name));
+  const table = identifier(databaseOf(seriesSource, org), seriesSource.table);
+  const further = lookup.condition === undefined ? sql`` : sql` AND ${lookup.condition}`;
+  const where = sql`${matchersSql(others)} AND ${announcedSince(start)}${further}`;
+  const options = { timeoutMs, signal };
+  let narrowed = sql``;
+  if (onTags.length > 0) {
+    const fitting = (await tags.distinct(org, where, options)).filter((hash) => tags.mayMeet(org, hash, onTags));
+    // A label of a series' own by that name is possible.
+    const own = joinSql(
+      onTags.map(({ name }) => sql`mapContains(labels, ${name})`),
+      ' OR ',
+    );
+    const fits = fitting.length === 0 ? own : sql`(${TAG_HASH} IN (${fitting}) OR ${own})`;
+    if (fitting.length <= MOST_NAMED) {
+      narrowed = sql` AND (metric_id, series_id) IN (SELECT metric_id, series_id FROM ${table} WHERE ${where} AND (${fits}))`;
+    }
+  }
+  const statement = sql`SELECT metric_id, series_id, CAST(metric_name AS String) AS metric, CAST(labels AS Map(String, String)) AS label_map,
+    ${TAG_HASH} AS tag_hash, reinterpretAsUInt64(toUnixTimestamp64Milli(valid_from)) AS began FROM ${table} WHERE ${where}${narrowed}`;
+  const found = new Map<bigint, FoundVersion>();
+  for await (const block of store.stream(statement, options)) {
+    readVersions(block, found, end);
+    if (found.size > limit) throw tooMany(limit);
+  }
+  await tags.load(org, new Set([...found.values()].map(({ tagHash }) => tagHash)), options);
+  const series: FoundSeries[] = [];
+  for (const { metricId, seriesId, labels, key, tagHash } of found.values()) {
+    const tagged = withLabels({ labels, key }, tags.labels(org, tagHash));
+    if (onTags.every((matcher) => meets(tagged, matcher))) series.push({ metricId, seriesId, ...tagged });
+  }
+  return series.toSorted(byKey);
+}
+
+interface FoundVersion extends FoundSeries {
+  readonly tagHash: bigint;
+  readonly began: number;
+}
+
+/** Of several versions of a series the last one that began by `end` counts, else the first one. */
+function readVersions(block: NativeBlock, found: Map<bigint, FoundVersion>, end: number): void {
+  const [metricIds, seriesIds, names, labels, hashes, begins] = block.columns.map((column) => column.data);
+  const [metric, series, hash, begin] = [metricIds!, seriesIds!, hashes!, begins!].map((column) => idsOf(column));
+  const readLabels = labelSetReader(names!, labels!);
+  for (let row = 0; row < block.rows; row++) {
+    const seriesId = series!(row);
+    const began = Number(BigInt.asIntN(64, begin!(row)));
+    const known = found.get(seriesId);
+    if (known !== undefined) {
+      const isBetter =
+        began <= end ? known.began > end || began > known.began : known.began > end && began < known.began;
+      if (isBetter) found.set(seriesId, { ...known, tagHash: hash!(row), began });
+      continue;
+    }
+    const set = readLabels(row);
+    found.set(seriesId, {
+      metricId: metric!(row),
+      seriesId,
+      labels: set.labels,
+      key: set.key,
+      tagHash: hash!(row),
+      began,
+    });
+  }
 }
 
 /** The ids of the series that match. */

@@ -1,4 +1,4 @@
-import { constantText, type ConstantText } from '../batch/row-block.ts';
+import { constantText, type ConstantText } from '../batch/constant-text.ts';
 import { l7ProtocolName, l7ProtocolNames } from '../catalog/l7-protocols.ts';
 
 /** Numbers of application protocols that rules of the rows ask for. */

@@ -1,4 +1,4 @@
-import { constantText, type ConstantText } from '../batch/row-block.ts';
+import { constantText, type ConstantText } from '../batch/constant-text.ts';
 import { observationPointNames } from '../catalog/observation-points.ts';
 
 /** Numbers are 8 bits wide; most of them mean nothing. */

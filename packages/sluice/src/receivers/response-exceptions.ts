@@ -1,4 +1,4 @@
-import { constantText, type ConstantText } from '../batch/row-block.ts';
+import { constantText, type ConstantText } from '../batch/constant-text.ts';
 import { kafkaErrors } from './kafka-errors.ts';
 import { L7Protocol } from './l7-protocols.ts';
 

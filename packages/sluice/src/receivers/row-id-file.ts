@@ -1,11 +1,10 @@
-import { mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
-import { dirname } from 'node:path';
-import { errorText, SluiceError } from '../base/errors.ts';
+import { errorText } from '../base/errors.ts';
+import { readStateFile, replaceStateFileSync } from '../base/state-file.ts';
 import { rateLimited, type Log } from '../telemetry/log.ts';
 import { RowIds } from './row-ids.ts';
 
 /**
- * The file that lets counters of row ids go on after a restart:
+ * The state file (base/state-file.ts) that lets counters of row ids go on after a restart:
  *
  *   {"version": 1, "tables": {"<data source id>": <greatest counter that may be in use>, ...}}
  *
@@ -20,17 +19,13 @@ const VERSION = 1;
 export function openRowIds({ path, hubId, log }: { path: string; hubId: number; log: Log }): RowIds {
   const saved = read(path, log);
   const complain = rateLimited(60_000);
-  mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
   return new RowIds({
     hubId,
     saved: new Map(saved),
     reserve: (table, upTo) => {
       saved.set(table, upTo);
       try {
-        writeFileSync(`${path}.new`, JSON.stringify({ version: VERSION, tables: Object.fromEntries(saved) }), {
-          mode: 0o600,
-        });
-        renameSync(`${path}.new`, path);
+        replaceStateFileSync(path, { version: VERSION, tables: Object.fromEntries(saved) });
       } catch (error) {
         // Ids stay unique while the hub runs.
         complain((suppressed) =>
@@ -42,33 +37,15 @@ export function openRowIds({ path, hubId, log }: { path: string; hubId: number; 
 }
 
 function read(path: string, log: Log): Map<string, number> {
-  let text: string;
-  try {
-    text = readFileSync(path, 'utf8');
-  } catch (cause) {
-    if (cause instanceof Error && 'code' in cause && cause.code === 'ENOENT') return new Map();
-    throw new SluiceError('data_dir_unusable', `cannot read ${path}: ${errorText(cause)}`, { cause });
-  }
-  const { version, tables } = parse(text);
-  if (typeof version === 'number' && version > VERSION) {
-    throw new SluiceError(
-      'format_too_new',
-      `cannot read ${path}: expected format ${VERSION}; got ${version}, written by a newer Sluice; start that version`,
-    );
-  }
-  if (typeof tables !== 'object' || tables === null) {
-    renameSync(path, `${path}.damaged`);
-    log.error({ file: path }, 'the counters of row ids are damaged; the file was moved aside and they begin anew');
-    return new Map();
-  }
+  const content = readStateFile(path, {
+    version: VERSION,
+    onDamaged: (cause) =>
+      log.error(
+        { file: path, cause },
+        'the counters of row ids are damaged; the file was moved aside and they begin anew',
+      ),
+  });
+  const tables: unknown = content?.['tables'];
+  if (typeof tables !== 'object' || tables === null) return new Map();
   return new Map(Object.entries(tables).filter((entry): entry is [string, number] => Number.isSafeInteger(entry[1])));
-}
-
-function parse(text: string): { readonly version?: unknown; readonly tables?: unknown } {
-  try {
-    const content: unknown = JSON.parse(text);
-    return typeof content === 'object' && content !== null ? content : {};
-  } catch {
-    return {};
-  }
 }

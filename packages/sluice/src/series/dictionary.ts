@@ -37,6 +37,11 @@ export class Dictionary {
     this.#options = options;
   }
 
+  /** Since when the oldest announcement waits to be written, epoch milliseconds; undefined when none does. */
+  get waitingSinceMs(): number | undefined {
+    return this.#waiting[0]?.atMs;
+  }
+
   /** Fills the table from the file. */
   async load(): Promise<{ readonly series: number; readonly refused: number; readonly cutBytes: number }> {
     const { table } = this.#options;

@@ -50,6 +50,8 @@ export interface SeriesStore {
    * dictionary cannot be written; then it holds until the process ends.
    */
   reannounceAll(): Promise<void>;
+  /** Since when the oldest announcement waits to be written to the dictionary, epoch milliseconds; undefined when none does. */
+  readonly waitingSinceMs: number | undefined;
   /** Announcements handed in so far are synced: they may be kept at once. */
   afterSync(): Promise<void>;
   /** One whole round: idle series leave, memory is packed, the file is rewritten when most of it is outdated. Lets the event loop turn meanwhile. */
@@ -135,6 +137,9 @@ export async function openSeries(options: OpenSeriesOptions): Promise<SeriesStor
     },
     useStorage: (identity) => dictionary.useStorage(identity),
     reannounceAll: () => dictionary.reannounceAll(),
+    get waitingSinceMs() {
+      return dictionary.waitingSinceMs;
+    },
     afterSync: () => dictionary.flush(true),
     upkeep: upkeepOnce,
     close: async () => {

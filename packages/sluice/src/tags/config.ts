@@ -34,6 +34,8 @@ export interface TagsOptions {
   readonly kubernetes: readonly WatchedCluster[];
   /** Base URLs of Prometheus servers. */
   readonly prometheusAddresses: readonly string[];
+  /** Begins the names of tags among the labels of Prometheus series; '' = tags are no labels. */
+  readonly autoTaggingPrefix: string;
 }
 
 const org = z
@@ -76,9 +78,12 @@ const clusterSchema = z
       .array(z.string().regex(/^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$/, { error: 'expected the name of a namespace' }))
       .max(64)
       .prefault([])
-      .meta({ description: 'Namespaces whose objects are watched, for a hub that may not see the others; default: all' }),
+      .meta({
+        description: 'Namespaces whose objects are watched, for a hub that may not see the others; default: all',
+      }),
     environment: z.array(z.string().min(1).max(256)).max(64).prefault([]).meta({
-      description: 'Environment variables that become tags of pods (`k8s.env.NAME`), by name; no others, for their secrets',
+      description:
+        'Environment variables that become tags of pods (`k8s.env.NAME`), by name; no others, for their secrets',
     }),
     org,
   })
@@ -123,12 +128,23 @@ export const tagsSchema = z
       .array(baseUrl)
       .prefault([])
       .meta({ description: 'Prometheus servers whose targets tell what is behind the instance of a series' }),
+    'auto-tagging-prefix': z
+      .string()
+      .regex(/^(?:[a-zA-Z_][a-zA-Z0-9_]{0,63})?$/, {
+        error: (issue) => `expected the beginning of a label name, such as df_; got ${shown(issue.input)}`,
+      })
+      .prefault('')
+      .meta({
+        description:
+          "With it remote read and the APIs of series and labels show tags as labels whose names begin so (`df_`). DeepFlow's `querier.prometheus.auto-tagging-prefix` stands for it",
+      }),
   })
   .transform((tags): TagsOptions => ({
     files: tags.files,
     allocates: tags.allocator === 'on',
     kubernetes: tags.kubernetes,
     prometheusAddresses: tags.prometheus_http_api_addresses.map((address) => address.replace(/\/+$/, '')),
+    autoTaggingPrefix: tags['auto-tagging-prefix'],
   }));
 
 /** What is wrong with the organisations that sources are for. */

@@ -53,6 +53,8 @@ export function writeFacts(facts: Facts, known: Known, subject: Subject): void {
     case 'lb':
     case 'natgw': {
       const place = placementOf(known.find, resource);
+      // It may be described for the first time: then nobody finds it yet.
+      if (resource.kind === 'host') place.host = id;
       addressFacts(facts, known, { resource, place, words: deviceWords(resource.kind, id, place) });
       return;
     }

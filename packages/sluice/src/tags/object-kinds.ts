@@ -66,12 +66,7 @@ export function idOfDeleted(kind: ObjectKind, value: unknown): string | undefine
   const meta = object === undefined ? undefined : readMeta(object);
   if (meta === undefined) return undefined;
   const { namespace, name } = meta;
-  switch (kind) {
-    case 'EndpointSlice':
-      return `slice ${namespace}/${name}`;
-    case 'Endpoints':
-      return `slice ${namespace}/${endpointsName(name)}`;
-    default:
-      return `${kind.toLowerCase()} ${namespace}/${name}`;
-  }
+  if (kind === 'EndpointSlice') return `slice ${namespace}/${name}`;
+  if (kind === 'Endpoints') return `slice ${namespace}/${endpointsName(name)}`;
+  return `${kind.toLowerCase()} ${namespace}/${name}`;
 }

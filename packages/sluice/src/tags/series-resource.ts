@@ -119,7 +119,8 @@ function hostRow(org: OrgInventory, question: HostQuestion): SeriesResource | un
   const named = NAMED_KINDS.map((kind) => builder.find(kind, host)).find((one) => one !== undefined);
   const nodes = builder.nodesNamed(host).map((one) => builder.find('pod_node', one));
   const own = nodes.filter(
-    (one) => one?.resource.kind === 'pod_node' && (cluster === 0 || clusterOf(builder, one.resource.cluster) === cluster),
+    (one) =>
+      one?.resource.kind === 'pod_node' && (cluster === 0 || clusterOf(builder, one.resource.cluster) === cluster),
   );
   const held = named ?? (own.length === 1 ? own[0] : undefined);
   const row = held?.rows[0] ?? 0;
@@ -132,7 +133,11 @@ interface Place {
 }
 
 /** What is behind a target: the pod that the server discovered, else the owner of its address, else the node. */
-function targetRow(org: OrgInventory, { target, vpc }: FoundTarget, { cluster, version }: Place): SeriesResource | undefined {
+function targetRow(
+  org: OrgInventory,
+  { target, vpc }: FoundTarget,
+  { cluster, version }: Place,
+): SeriesResource | undefined {
   const { builder, live } = org;
   const { pod, namespace, podUid, podIp, host, node } = target;
   if (podUid !== '') {
@@ -157,7 +162,11 @@ function targetRow(org: OrgInventory, { target, vpc }: FoundTarget, { cluster, v
 /** What is known of an address that nobody owns. */
 function networkRow(
   { live }: OrgInventory,
-  { address, vpc, version }: { readonly address: ParsedAddress | undefined; readonly vpc: number; readonly version: number },
+  {
+    address,
+    vpc,
+    version,
+  }: { readonly address: ParsedAddress | undefined; readonly vpc: number; readonly version: number },
 ): SeriesResource | undefined {
   if (address === undefined) return undefined;
   const row = live.network(keyOf(address, vpc, version));

@@ -243,9 +243,11 @@ export function createMetrics(registry: Registry = new Registry()) {
       'org',
       'kind',
     ]),
-    tagSeriesChanged: counter('sluice_tag_series_changed_total', 'Series announced again because their tags have changed', [
-      'org',
-    ]),
+    tagSeriesChanged: counter(
+      'sluice_tag_series_changed_total',
+      'Series announced again because their tags have changed',
+      ['org'],
+    ),
     tagObjectsSkipped: counter('sluice_tag_objects_skipped_total', 'Parts of what a source told that were left out', [
       'org',
       'source',

@@ -4,8 +4,9 @@ import { after, before, describe, it } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { writeFileSync } from 'node:fs';
 import { consume, consumeAll, KafkaBroker, needsKafka, users, type Consumed } from '../peers/kafka/broker.ts';
+import { arrivalsIn, numberedIn } from './consumed-rows.ts';
 import { ExportingHub, exporterKeys, PATIENCE_MS, type ExporterKeys } from './exporting-hub.ts';
-import { Arrivals, flowFrames, NumberedWriter, NUMBERED, SERVICES } from './numbered-rows.ts';
+import { Arrivals, flowFrames, NumberedWriter, SERVICES } from './numbered-rows.ts';
 import { Scratch, until } from './processes.ts';
 
 const FLOWS = 'flow_log.l7_flow_log';
@@ -31,34 +32,18 @@ function login(protocol: 'SASL_PLAINTEXT' | 'SASL_SSL', mechanism: string): Expo
   return { enabled: true, 'security-protocol': protocol, 'sasl-mechanism': mechanism, ...users.tester };
 }
 
-/** What of a topic are numbered samples. */
-function arrivalsOf(messages: readonly Consumed[]): Arrivals {
-  const arrivals = new Arrivals();
-  for (const { payload } of messages) {
-    const row = JSON.parse(payload) as { metric_name: string; labels: Record<string, string>; value: number };
-    if (row.metric_name === NUMBERED) arrivals.add(Number(row.labels['lane']), row.value);
-  }
-  return arrivals;
-}
-
-/** First arrivals of each lane come in the order of its numbers. */
+/** First arrivals of each lane come in the order of its numbers, in one partition. */
 function assertInOrder(messages: readonly Consumed[]): void {
-  const highest = new Map<string, number>();
-  const seen = new Map<string, Set<number>>();
-  const partitions = new Map<string, number>();
+  const lanes = new Map<number, { readonly partition: number; readonly seen: Set<number>; highest: number }>();
   const byPlace = messages.toSorted((a, b) => a.partition - b.partition || a.offset - b.offset);
-  for (const { payload, partition } of byPlace) {
-    const row = JSON.parse(payload) as { metric_name: string; labels: Record<string, string>; value: number };
-    if (row.metric_name !== NUMBERED) continue;
-    const lane = row.labels['lane']!;
-    assert.equal(partitions.get(lane) ?? partition, partition, `lane ${lane} is in two partitions`);
-    partitions.set(lane, partition);
-    const numbers = seen.get(lane) ?? new Set();
-    seen.set(lane, numbers);
-    if (numbers.has(row.value)) continue;
-    numbers.add(row.value);
-    assert.ok(row.value > (highest.get(lane) ?? -1), `row ${row.value} of lane ${lane} is behind ${highest.get(lane)}`);
-    highest.set(lane, row.value);
+  for (const { lane, value, partition } of numberedIn(byPlace)) {
+    let known = lanes.get(lane);
+    if (known === undefined) lanes.set(lane, (known = { partition, seen: new Set(), highest: -1 }));
+    assert.equal(known.partition, partition, `lane ${lane} is in two partitions`);
+    if (known.seen.has(value)) continue;
+    known.seen.add(value);
+    assert.ok(value > known.highest, `row ${value} of lane ${lane} is behind ${known.highest}`);
+    known.highest = value;
   }
 }
 
@@ -136,10 +121,10 @@ describe('export to Kafka', { ...needsKafka(), timeout: 300_000 }, () => {
       broker.resume();
       await writing.stop();
     }
-    const before = await drained(exporting, 'faults');
-    const arrivals = arrivalsOf(before);
+    const sent = await drained(exporting, 'faults');
+    const arrivals = arrivalsIn(sent);
     assert.deepEqual(Arrivals.missing(writer, arrivals), []);
-    assertInOrder(before);
+    assertInOrder(sent);
     const { counters } = await exporting.exporter('faults');
     t.diagnostic(
       `${writer.rows} rows in, ${arrivals.distinct} out, ${arrivals.doubled} twice; requests ${JSON.stringify(counters.requests)}`,
@@ -154,7 +139,7 @@ describe('export to Kafka', { ...needsKafka(), timeout: 300_000 }, () => {
     let again = new Arrivals();
     await until(
       async () => {
-        again = arrivalsOf(await consume(broker.addresses.plaintext, 'faults').catch(() => []));
+        again = arrivalsIn(await consume(broker.addresses.plaintext, 'faults').catch(() => []));
         return Arrivals.missing(later, again).length === 0 ? true : undefined;
       },
       PATIENCE_MS,
@@ -174,8 +159,8 @@ describe('export to Kafka', { ...needsKafka(), timeout: 300_000 }, () => {
       PATIENCE_MS,
       () => 'the cursor to be written',
     );
-    const before = await consume(broker.addresses.plaintext, 'hub-killed');
-    assert.deepEqual(Arrivals.missing(early, arrivalsOf(before)), []);
+    const sent = await consume(broker.addresses.plaintext, 'hub-killed');
+    assert.deepEqual(Arrivals.missing(early, arrivalsIn(sent)), []);
 
     // Four more lanes, so that nothing of what is confirmed has their numbers.
     const writer = new NumberedWriter({ lanes: 4, firstLane: 4 });
@@ -194,7 +179,7 @@ describe('export to Kafka', { ...needsKafka(), timeout: 300_000 }, () => {
     }
     await writer.some(exporting.hub, 400);
     const messages = await drained(exporting, 'hub-killed');
-    const arrivals = arrivalsOf(messages);
+    const arrivals = arrivalsIn(messages);
     assert.deepEqual(Arrivals.missing(early, arrivals), []);
     assert.deepEqual(Arrivals.missing(writer, arrivals), []);
     assertInOrder(messages);
@@ -237,7 +222,7 @@ describe('export to Kafka', { ...needsKafka(), timeout: 300_000 }, () => {
     assert.equal(await exporting.reload(), 'reloaded');
     for (const name of ['wrong-password', 'not-allowed', 'healthy']) {
       await exporting.untilExporter(name, ({ lag }) => lag.rows === 0, 'sends everything');
-      const arrivals = arrivalsOf(await consumeAll(plaintext, name, writer.rows, PATIENCE_MS));
+      const arrivals = arrivalsIn(await consumeAll(plaintext, name, writer.rows, PATIENCE_MS));
       assert.deepEqual(Arrivals.missing(writer, arrivals), [], name);
       assert.equal(arrivals.doubled, 0, name);
       assert.equal((await exporting.exporter(name)).rejected.items, 0);

@@ -25,7 +25,14 @@ const ROOMS: Readonly<Record<string, readonly string[]>> = {
 };
 
 /** These files wire the rooms together. */
-const ROOT_FILES: ReadonlySet<string> = new Set(['cli.ts', 'inputs.ts', 'outputs.ts', 'reload.ts', 'sluice.ts']);
+const ROOT_FILES: ReadonlySet<string> = new Set([
+  'cli.ts',
+  'inputs.ts',
+  'outputs.ts',
+  'reload.ts',
+  'sluice.ts',
+  'tagging.ts',
+]);
 
 interface PackageRule {
   /** Files, or folders ending in a slash, that may import the package. */
@@ -39,6 +46,7 @@ const PACKAGES: Readonly<Record<string, PackageRule>> = {
   '@clickhouse/client': { only: ['storage/clickhouse.ts', 'storage/clickhouse-nodes.ts'] },
   fastify: { only: ['http/'] },
   '@grpc/grpc-js': { only: ['exporters/opentelemetry/'] },
+  '@kubernetes/client-node': { only: ['tags/kubernetes/'] },
   '@platformatic/kafka': { only: ['exporters/kafka/'] },
   pino: { only: ['telemetry/'], typesAnywhere: true },
   'prom-client': { only: ['telemetry/'], typesAnywhere: true },
@@ -91,19 +99,19 @@ function roomViolation(path: string, specifier: string): string | undefined {
   const other = roomOf(target);
   const allowed = ROOMS[room];
   if (allowed === undefined) return `there is no room ${room} in the table`;
-  if (fileOf(path) === 'config.ts') return configViolation(path, target);
+  if (isConfigFile(path)) return configViolation(path, target);
   if (room === other) return folderViolation(path, target);
-  if (room === 'config' && fileOf(target) === 'config.ts') return undefined;
+  if (room === 'config' && isConfigFile(target)) return undefined;
   return allowed.includes(other) ? undefined : `${room} may not import ${target}`;
 }
 
-/** A room's config.ts: base, catalog, access/config.ts and the config.ts at its own room's root. */
+/** A room's configuration: base, catalog, access/config.ts and the configuration at its own room's root. */
 function configViolation(path: string, target: string): string | undefined {
   const isAllowed =
     ['base', 'catalog'].includes(roomOf(target)) ||
     target === 'access/config.ts' ||
-    target === `${roomOf(path)}/config.ts`;
-  return isAllowed ? undefined : `a config.ts may not import ${target}`;
+    (roomOf(target) === roomOf(path) && folderOf(target) === undefined && isConfigFile(target));
+  return isAllowed ? undefined : `a ${fileOf(path)} may not import ${target}`;
 }
 
 function folderViolation(path: string, target: string): string | undefined {
@@ -124,7 +132,7 @@ function packageViolation(path: string, { from, typeOnly }: Import): string | un
     return isAllowed ? undefined : `${roomOf(path)} may not import promwrite`;
   }
   if (name === 'zod') {
-    const isAllowed = roomOf(path) === 'config' || fileOf(path) === 'config.ts' || path === 'base/config-schema.ts';
+    const isAllowed = roomOf(path) === 'config' || isConfigFile(path);
     return isAllowed ? undefined : 'zod belongs into config.ts';
   }
   if (/^[a-z]/.test(from) && BUILT_IN.has(name)) return `write node:${from}`;
@@ -198,6 +206,11 @@ function roomOf(path: string): string {
 
 function fileOf(path: string): string {
   return path.slice(path.lastIndexOf('/') + 1);
+}
+
+/** `config.ts`, or `config-<part>.ts` where one file would hold too much: schemas and their types, which the room config/ puts together. */
+function isConfigFile(path: string): boolean {
+  return /^config(?:-[a-z0-9-]+)?\.ts$/.test(fileOf(path));
 }
 
 /** The folder below the room, absent for the room's own root files. */

@@ -1,20 +1,10 @@
-import { bug } from '../../base/errors.ts';
 import { putIpv4, putIpv6, putMac } from '../address-text.ts';
-import type { Cells, NamedCells } from '../cells.ts';
+import { ADDRESS, type Cells, type NamedCells } from '../cells.ts';
 import type { SelectedField } from '../selection.ts';
-import { MOST_DIGITS, MOST_FLOAT, putFloat, putSigned, putSigned64, putUnsigned64 } from './digits.ts';
-import {
-  JsonField,
-  NAMED,
-  OTHER,
-  type PutField,
-  TEXT,
-  UNSIGNED_16,
-  UNSIGNED_32,
-  UNSIGNED_64,
-  UNSIGNED_8,
-} from './json-field.ts';
-import { type Fragment, fragment, type JsonOut, viewOf } from './json-out.ts';
+import { MOST_DIGITS, MOST_FLOAT, putFloat, putSigned, putUnsigned, putUnsigned64 } from './digits.ts';
+import type { JsonBlock } from './json-block.ts';
+import { eachRow, type JsonField, type PutField } from './json-field.ts';
+import { type Fragment, fragment, viewOf } from './json-out.ts';
 import { MOST_BYTES, putQuoted } from './json-text.ts';
 import { nameFragments } from './name-fragments.ts';
 
@@ -27,12 +17,16 @@ export interface JsonOptions {
 const IPV6_BYTES = 39;
 const QUOTE = 0x22;
 const COMMA = 0x2c;
+const MINUS = 0x2d;
 const OPEN = 0x5b;
 const CLOSE = 0x5d;
 const NULL = fragment('null');
+/** What copies of keys write beyond their end, and quotes. */
+const SLACK = 16;
 
-/** Whether empty values are left out: texts and lists, in metrics 0 too. */
+/** How a field is written: under which key, and whether empty values are left out: texts and lists, in metrics 0 too. */
 interface Style {
+  readonly key: Fragment;
   readonly skipsEmpty: boolean;
   readonly skipsZero: boolean;
   readonly isQuoted: boolean;
@@ -40,183 +34,215 @@ interface Style {
 
 /** A field of the rows of a Batch, as `cells` has its values. */
 export function jsonField(field: SelectedField, cells: Cells, options: JsonOptions): JsonField {
-  const key = fragment(`,${JSON.stringify(field.jsonKey)}:`);
   const style: Style = {
+    key: fragment(`,${JSON.stringify(field.jsonKey)}:`),
     skipsEmpty: field.isMetric ? !options.exportEmptyMetrics : !options.exportEmptyTag,
     skipsZero: field.isMetric && !options.exportEmptyMetrics,
     isQuoted: options.int64 === 'string',
   };
-  return usual(field.jsonKey, key, cells, style) ?? other(key, cells, style);
-}
-
-/** The kinds that `putFields` knows. */
-function usual(jsonKey: string, key: Fragment, cells: Cells, style: Style): JsonField | undefined {
+  const most = style.key.length + SLACK;
   switch (cells.kind) {
     case 'unsigned':
-      return unsigned(key, cells.values, cells.nulls, style);
-    case 'unsigned64': {
-      if (style.isQuoted) return undefined;
-      const field = new JsonField(UNSIGNED_64, key);
-      field.u32 = cells.words;
-      field.nulls = cells.nulls;
-      field.skipsZero = style.skipsZero;
-      field.most += MOST_DIGITS;
-      return field;
-    }
-    case 'text': {
-      const field = new JsonField(TEXT, key);
-      field.u32 = cells.ends;
-      field.bytes = cells.bytes;
-      field.view = viewOf(cells.bytes);
-      field.skipsZero = style.skipsEmpty;
-      field.ends = cells.ends;
-      field.factor = MOST_BYTES;
-      return field;
-    }
-    case 'named':
-      return named(jsonKey, key, cells, style);
+      return { most: most + MOST_DIGITS, put: unsigned(cells, style) };
     case 'signed':
-    case 'signed64':
-    case 'float':
-    case 'ipv4':
-    case 'ipv6':
-    case 'mac':
-    case 'texts':
-    case 'floats':
-      return undefined;
-  }
-}
-
-function unsigned(
-  key: Fragment,
-  values: Numbers,
-  nulls: Uint8Array | undefined,
-  { skipsZero }: Style,
-): JsonField | undefined {
-  let field;
-  if (values instanceof Uint8Array) {
-    field = new JsonField(UNSIGNED_8, key);
-    field.u8 = values;
-  } else if (values instanceof Uint16Array) {
-    field = new JsonField(UNSIGNED_16, key);
-    field.u16 = values;
-  } else if (values instanceof Uint32Array) {
-    field = new JsonField(UNSIGNED_32, key);
-    field.u32 = values;
-  } else return undefined;
-  field.nulls = nulls;
-  field.skipsZero = skipsZero;
-  field.most += MOST_DIGITS;
-  return field;
-}
-
-function named(jsonKey: string, key: Fragment, cells: NamedCells, { skipsEmpty }: Style): JsonField {
-  const { index, table, nulls, address } = cells;
-  const field = new JsonField(NAMED, key);
-  field.u32 = index;
-  field.names = nameFragments(table, jsonKey, key);
-  field.nulls = nulls;
-  field.skipsZero = skipsEmpty;
-  field.most += Math.max(field.names.prepare(), key.length + IPV6_BYTES);
-  if (address === undefined) return field;
-  field.put = (out, at, row) => {
-    const isIpv4 = address.isIpv4[row] === 1;
-    if (!isIpv4 && isUnspecified(address.ipv6, row * 16)) return skipsEmpty ? at : field.names.put(out.view, at, 0);
-    return quoted(out, key.put(out.view, at), (bytes, to) =>
-      isIpv4 ? putIpv4(bytes, to, address.ipv4[row]!) : putIpv6(bytes, to, address.ipv6, row * 16),
-    );
-  };
-  return field;
-}
-
-function other(key: Fragment, cells: Cells, style: Style): JsonField {
-  const field = new JsonField(OTHER, key);
-  field.put = putOf(key, cells, style);
-  if ('nulls' in cells) field.nulls = cells.nulls;
-  field.most += MOST_FLOAT;
-  if (cells.kind === 'texts') {
-    field.ends = cells.ends;
-    // An element is at least its length's byte, which leaves room for two quotes and a comma.
-    field.factor = MOST_BYTES;
-    field.elementEnds = cells.elementEnds;
-  } else if (cells.kind === 'floats') {
-    field.ends = cells.ends;
-    field.factor = MOST_FLOAT + 1;
-  }
-  return field;
-}
-
-function putOf(key: Fragment, cells: Cells, style: Style): PutField {
-  switch (cells.kind) {
-    case 'unsigned':
-    case 'signed':
-      return signed(key, cells.values, style);
+      return { most: most + MOST_DIGITS, put: signed(cells, style) };
     case 'unsigned64':
-      return wide(key, cells.words, style, putUnsigned64);
     case 'signed64':
-      return wide(key, cells.words, style, putSigned64);
+      return { most: most + MOST_DIGITS, put: wide(cells, style) };
     case 'float':
-      return float(key, cells.values, style);
-    case 'ipv4':
-      return (out, at, row) =>
-        quoted(out, key.put(out.view, at), (bytes, to) => putIpv4(bytes, to, cells.values[row]!));
-    case 'ipv6':
-      return (out, at, row) =>
-        quoted(out, key.put(out.view, at), (bytes, to) => putIpv6(bytes, to, cells.bytes, row * 16));
-    case 'mac':
-      return (out, at, row) =>
-        quoted(out, key.put(out.view, at), (bytes, to) =>
-          putMac(bytes, to, cells.words[row * 2]!, cells.words[row * 2 + 1]!),
-        );
-    case 'texts':
-      return texts(key, cells, style);
-    case 'floats':
-      return floats(key, cells, style);
+      return { most: most + MOST_FLOAT, put: eachRow(float(cells.values, style), cells.nulls) };
     case 'text':
+      return { most, lists: { ends: cells.ends, factor: MOST_BYTES }, put: text(cells, style) };
     case 'named':
-      return bug(`${cells.kind} has a way of its own`);
+      return named(field.jsonKey, cells, style);
+    case 'ipv4':
+      return { most: most + IPV6_BYTES, put: ipv4(cells, style) };
+    case 'ipv6': {
+      const put = quoted(style, (bytes, at, row) => putIpv6(bytes, at, cells.bytes, row * 16));
+      return { most: most + IPV6_BYTES, put: eachRow(put, cells.nulls) };
+    }
+    case 'mac': {
+      const { words } = cells;
+      const put = quoted(style, (bytes, at, row) => putMac(bytes, at, words[row * 2]!, words[row * 2 + 1]!));
+      return { most: most + IPV6_BYTES, put: eachRow(put, undefined) };
+    }
+    case 'texts': {
+      // An element is at least its length's byte, which leaves room for two quotes and a comma.
+      const lists = { ends: cells.ends, factor: MOST_BYTES, elementEnds: cells.elementEnds };
+      return { most, lists, put: eachRow(texts(cells, style), undefined) };
+    }
+    case 'floats': {
+      const lists = { ends: cells.ends, factor: MOST_FLOAT + 1 };
+      return { most, lists, put: eachRow(floats(cells, style), undefined) };
+    }
   }
 }
 
-function quoted(out: JsonOut, at: number, put: (bytes: Uint8Array, at: number) => number): number {
-  out.bytes[at] = QUOTE;
-  const end = put(out.bytes, at + 1);
-  out.bytes[end] = QUOTE;
-  return end + 1;
-}
+type Numbers = Extract<Cells, { kind: 'unsigned' | 'signed' }>;
 
-type Numbers = Extract<Cells, { kind: 'unsigned' | 'signed' }>['values'];
-
-function signed(key: Fragment, values: Numbers, { skipsZero }: Style): PutField {
-  return (out, at, row) => {
-    const value = values[row]!;
-    return skipsZero && value === 0 ? at : putSigned(out.bytes, key.put(out.view, at), value);
+function unsigned({ values, nulls }: Numbers, { key, skipsZero }: Style): JsonField['put'] {
+  return (block) => {
+    gather(values, block);
+    const { numbers, rows, ends, count } = block;
+    const { bytes, view } = block.out;
+    for (let i = 0; i < count; i++) {
+      if (nulls !== undefined && nulls[rows[i]!] === 1) continue;
+      const value = numbers[i]!;
+      if (value === 0 && skipsZero) continue;
+      ends[i] = putUnsigned(bytes, key.put(view, ends[i]!), value);
+    }
   };
 }
 
-type PutHalves = (bytes: Uint8Array, at: number, low: number, high: number) => number;
+function signed({ values, nulls }: Numbers, { key, skipsZero }: Style): JsonField['put'] {
+  return (block) => {
+    gather(values, block);
+    const { numbers, rows, ends, count } = block;
+    const { bytes, view } = block.out;
+    for (let i = 0; i < count; i++) {
+      if (nulls !== undefined && nulls[rows[i]!] === 1) continue;
+      const value = numbers[i]! | 0;
+      if (value === 0 && skipsZero) continue;
+      ends[i] = putSigned(bytes, key.put(view, ends[i]!), value);
+    }
+  };
+}
 
-function wide(key: Fragment, words: Uint32Array, { skipsZero, isQuoted }: Style, putHalves: PutHalves): PutField {
+/** The numbers of the rows of a block. A loop for each width: one over all of them would be several times as slow. */
+function gather(values: Numbers['values'], block: JsonBlock): void {
+  if (values instanceof Uint8Array) gather8(values, block);
+  else if (values instanceof Uint16Array) gather16(values, block);
+  else if (values instanceof Uint32Array) gather32(values, block);
+  else gatherSigned(values, block);
+}
+
+function gather8(values: Uint8Array, { rows, numbers, count }: JsonBlock): void {
+  for (let i = 0; i < count; i++) numbers[i] = values[rows[i]!]!;
+}
+
+function gather16(values: Uint16Array, { rows, numbers, count }: JsonBlock): void {
+  for (let i = 0; i < count; i++) numbers[i] = values[rows[i]!]!;
+}
+
+function gather32(values: Uint32Array, { rows, numbers, count }: JsonBlock): void {
+  for (let i = 0; i < count; i++) numbers[i] = values[rows[i]!]!;
+}
+
+function gatherSigned(values: Int8Array | Int16Array | Int32Array, { rows, numbers, count }: JsonBlock): void {
+  for (let i = 0; i < count; i++) numbers[i] = values[rows[i]!]!;
+}
+
+type WideNumbers = Extract<Cells, { kind: 'unsigned64' | 'signed64' }>;
+
+function wide({ kind, words, nulls }: WideNumbers, { key, skipsZero, isQuoted }: Style): JsonField['put'] {
+  const isSigned = kind === 'signed64';
+  return ({ out: { bytes, view }, rows, ends, count }) => {
+    for (let i = 0; i < count; i++) {
+      const row = rows[i]!;
+      if (nulls !== undefined && nulls[row] === 1) continue;
+      let low = words[row * 2]!;
+      let high = words[row * 2 + 1]!;
+      if (skipsZero && low === 0 && high === 0) continue;
+      let at = key.put(view, ends[i]!);
+      if (isQuoted) bytes[at++] = QUOTE;
+      if (isSigned && high >= 0x8000_0000) {
+        bytes[at++] = MINUS;
+        low = (~low + 1) >>> 0;
+        high = (low === 0 ? ~high + 1 : ~high) >>> 0;
+      }
+      at = putUnsigned64(bytes, at, low, high);
+      if (isQuoted) bytes[at++] = QUOTE;
+      ends[i] = at;
+    }
+  };
+}
+
+function text(cells: Extract<Cells, { kind: 'text' }>, { key, skipsEmpty }: Style): JsonField['put'] {
+  const { bytes, ends: textEnds } = cells;
+  const source = viewOf(bytes);
+  return ({ out, rows, ends, count }) => {
+    const { view } = out;
+    for (let i = 0; i < count; i++) {
+      const row = rows[i]!;
+      const end = textEnds[row]!;
+      let from = row === 0 ? 0 : textEnds[row - 1]!;
+      // Behind the length, of one byte or more.
+      while (bytes[from]! > 127) from++;
+      from++;
+      if (from === end && skipsEmpty) continue;
+      ends[i] = putQuoted(out, key.put(view, ends[i]!), bytes, source, from, end);
+    }
+  };
+}
+
+function named(jsonKey: string, { index, table, nulls, address }: NamedCells, style: Style): JsonField {
+  const { key, skipsEmpty } = style;
+  const names = nameFragments(table, jsonKey, key);
+  const most = SLACK + Math.max(names.prepare(), key.length + IPV6_BYTES);
+  const putAddress = address === undefined ? undefined : addressOf(address, style);
+  const put: JsonField['put'] = ({ out, rows, ends, count }) => {
+    const { view } = out;
+    for (let i = 0; i < count; i++) {
+      const row = rows[i]!;
+      if (nulls !== undefined && nulls[row] === 1) continue;
+      let at = index[row]!;
+      if (at === ADDRESS && putAddress !== undefined) {
+        const end = putAddress(out, ends[i]!, row);
+        if (end >= 0) {
+          ends[i] = end;
+          continue;
+        }
+        at = 0;
+      }
+      if (at !== 0 || !skipsEmpty) ends[i] = names.put(view, ends[i]!, at);
+    }
+  };
+  return { most, put };
+}
+
+/** -1 where a row has no address. */
+function addressOf({ isIpv4, ipv4: addresses, ipv6 }: NonNullable<NamedCells['address']>, style: Style): PutField {
+  const put4 = quoted(style, (bytes, at, row) => putIpv4(bytes, at, addresses[row]!));
+  const put6 = quoted(style, (bytes, at, row) => putIpv6(bytes, at, ipv6, row * 16));
   return (out, at, row) => {
-    const low = words[row * 2]!;
-    const high = words[row * 2 + 1]!;
-    if (skipsZero && low === 0 && high === 0) return at;
-    const to = key.put(out.view, at);
-    if (!isQuoted) return putHalves(out.bytes, to, low, high);
-    return quoted(out, to, (bytes, start) => putHalves(bytes, start, low, high));
+    if (isIpv4[row] === 1) return put4(out, at, row);
+    return isUnspecified(ipv6, row * 16) ? -1 : put6(out, at, row);
+  };
+}
+
+function ipv4({ values, nulls }: Extract<Cells, { kind: 'ipv4' }>, { key }: Style): JsonField['put'] {
+  return ({ out: { bytes, view }, rows, ends, count }) => {
+    for (let i = 0; i < count; i++) {
+      const row = rows[i]!;
+      if (nulls !== undefined && nulls[row] === 1) continue;
+      let at = key.put(view, ends[i]!);
+      bytes[at] = QUOTE;
+      at = putIpv4(bytes, at + 1, values[row]!);
+      bytes[at] = QUOTE;
+      ends[i] = at + 1;
+    }
+  };
+}
+
+function quoted({ key }: Style, put: (bytes: Uint8Array, at: number, row: number) => number): PutField {
+  return ({ bytes, view }, at, row) => {
+    const start = key.put(view, at);
+    bytes[start] = QUOTE;
+    const end = put(bytes, start + 1, row);
+    bytes[end] = QUOTE;
+    return end + 1;
   };
 }
 
 /** What is no number in JSON is left out. */
-function float(key: Fragment, values: Float64Array, { skipsZero }: Style): PutField {
+function float(values: Float64Array, { key, skipsZero }: Style): PutField {
   return (out, at, row) => {
     const value = values[row]!;
     if ((skipsZero && value === 0) || !Number.isFinite(value)) return at;
     return putFloat(out.bytes, key.put(out.view, at), value);
   };
 }
-
-function texts(key: Fragment, cells: Extract<Cells, { kind: 'texts' }>, { skipsEmpty }: Style): PutField {
+function texts(cells: Extract<Cells, { kind: 'texts' }>, { key, skipsEmpty }: Style): PutField {
   const { ends, bytes, elementEnds } = cells;
   const source = viewOf(bytes);
   return (out, at, row) => {
@@ -237,7 +263,7 @@ function texts(key: Fragment, cells: Extract<Cells, { kind: 'texts' }>, { skipsE
 }
 
 /** What is no number in JSON is `null`, so that the places of the others stay. */
-function floats(key: Fragment, cells: Extract<Cells, { kind: 'floats' }>, { skipsEmpty }: Style): PutField {
+function floats(cells: Extract<Cells, { kind: 'floats' }>, { key, skipsEmpty }: Style): PutField {
   const { ends, values } = cells;
   return (out, at, row) => {
     const first = row === 0 ? 0 : ends[row - 1]!;

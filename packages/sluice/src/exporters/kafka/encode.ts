@@ -33,18 +33,22 @@ export function encodeRows(options: EncodeOptions, selector: Selector): EncodePa
     rows,
     left,
     encode: (from, to, sink) => {
-      for (let i = from; i < to; i++) {
-        const row = rows[i]!;
-        const time = json.times.milliseconds(row);
-        head.begin(topicOf(row, time));
-        let writer;
-        if (keys === undefined) writer = sink.spread();
-        else {
-          keys.set(row);
-          writer = keyed(sink, keys.text.bytes, keys.text.length);
+      for (let first = from; first < to;) {
+        const made = json.make(rows, first, to);
+        for (let i = 0; i < made; i++) {
+          const row = rows[first + i]!;
+          const time = json.times.milliseconds(row);
+          head.begin(topicOf(row, time));
+          let writer;
+          if (keys === undefined) writer = sink.spread();
+          else {
+            keys.set(row);
+            writer = keyed(sink, keys.text.bytes, keys.text.length);
+          }
+          json.put(writer, i);
+          writer.end(firstRow + row, time, head.bytes, head.length);
         }
-        json.put(writer, row);
-        writer.end(firstRow + row, time, head.bytes, head.length);
+        first += made;
       }
     },
   };

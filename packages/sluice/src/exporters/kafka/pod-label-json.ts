@@ -1,5 +1,5 @@
 import type { PodLabelCells } from '../selection.ts';
-import { JsonField, OTHER } from './json-field.ts';
+import { eachRow, type JsonField, type PutField } from './json-field.ts';
 import { Fragment, fragment } from './json-out.ts';
 
 type LabelSet = PodLabelCells['sets'][number];
@@ -10,18 +10,21 @@ const NOTHING = new Fragment(new Uint8Array(0));
 /** Kubernetes labels of the pods of one end: `,"k8s_label_names_0":["app"],"k8s_label_values_0":["shop"]`, nothing where there are none. */
 export function podLabelField({ suffix, index, sets }: PodLabelCells): JsonField {
   // There may be many more sets than a Batch has rows: only those that occur are looked at.
-  const texts = new Map<number, Fragment>([[0, NOTHING]]);
+  const places = new Map<number, number>([[0, 0]]);
+  const texts: Fragment[] = [NOTHING];
   let most = 0;
-  for (const set of index) {
-    if (texts.has(set)) continue;
-    const text = fragmentOf(sets[set]!, suffix);
-    texts.set(set, text);
-    most = Math.max(most, text.length);
-  }
-  const field = new JsonField(OTHER, NOTHING);
-  field.put = (out, at, row) => texts.get(index[row]!)!.put(out.view, at);
-  field.most += most;
-  return field;
+  const placeOf = index.map((set) => {
+    let place = places.get(set);
+    if (place === undefined) {
+      const text = fragmentOf(sets[set]!, suffix);
+      most = Math.max(most, text.length);
+      place = texts.push(text) - 1;
+      places.set(set, place);
+    }
+    return place;
+  });
+  const put: PutField = (out, at, row) => texts[placeOf[row]!]!.put(out.view, at);
+  return { most: most + 8, put: eachRow(put, undefined) };
 }
 
 function fragmentOf(set: LabelSet, suffix: string): Fragment {

@@ -6,8 +6,10 @@ import type { DataSource } from '../../catalog/types.ts';
 import type { Cells } from '../cells.ts';
 import type { Selector } from '../selection.ts';
 import { jsonField, type JsonOptions } from './cell-json.ts';
-import { type JsonField, listBytes, putFields } from './json-field.ts';
-import { JsonOut, fragment, type Fragment } from './json-out.ts';
+import { isConstant } from './constant-cells.ts';
+import { JsonBlock } from './json-block.ts';
+import { type JsonField, joined, textOf } from './json-field.ts';
+import { JsonOut } from './json-out.ts';
 import { podLabelField } from './pod-label-json.ts';
 import { fineTimes, type RowTimes, secondTimes, TIME_TEXT_BYTES, TimeText } from './time-text.ts';
 
@@ -19,8 +21,10 @@ import { fineTimes, type RowTimes, secondTimes, TIME_TEXT_BYTES, TimeText } from
  * Always valid JSON; 64-bit integers are exact; what has no value or, as configured, an empty one is left out.
  */
 export interface RowJson {
-  /** Writes a row as the body of an item that is not ended yet. */
-  put(writer: ItemWriter, row: number): void;
+  /** Makes the texts of rows[from, to), or of as many as are made at once; tells how many. */
+  make(rows: Uint32Array, from: number, to: number): number;
+  /** Writes one of those made last, counted from 0, as the body of an item that is not ended yet. */
+  put(writer: ItemWriter, made: number): void;
   readonly times: RowTimes;
 }
 
@@ -30,6 +34,8 @@ export interface RowJsonOptions extends JsonOptions {
 }
 
 const timeText = new TimeText();
+/** Shared by all: texts are fetched right after they were made. */
+const block = new JsonBlock();
 
 export interface JsonRows {
   readonly selector: Selector;
@@ -39,51 +45,46 @@ export interface JsonRows {
 }
 
 export function rowJson(rows: JsonRows, options: RowJsonOptions): RowJson {
-  const { selector, batch } = rows;
-  const times = rowTimes(batch);
-  const fields = jsonFields(rows, options);
-  const head = fragment(`{"datasource":${JSON.stringify(selector.source.id)}`);
-  const most = head.length + TIME_TEXT_BYTES + fields.reduce((sum, field) => sum + field.most, 0);
+  const times = rowTimes(rows.batch);
+  const head = new TextEncoder().encode(`{"datasource":${JSON.stringify(rows.selector.source.id)}`);
+  const fields = joined([head, ...jsonFields(rows, options)]);
+  const most = TIME_TEXT_BYTES + fields.reduce((sum, field) => sum + field.most, 0);
   return {
     times,
-    put: (writer, row) => {
-      writer.reserve(most + USUAL_TEXT);
-      const end = putRow(outOf(writer), writer.at, row, { head, fields, times, most });
-      if (end >= 0) {
-        writer.at = end;
-        return;
-      }
-      writer.reserve(most + fields.reduce((sum, field) => sum + listBytes(field, row), 0));
-      writer.at = putRow(outOf(writer), writer.at, row, { head, fields, times, most });
+    make: (all, from, to) => {
+      block.begin(all, from, to);
+      for (const { lists } of fields) if (lists !== undefined) block.addRoom(lists);
+      block.place(most);
+      for (const field of fields) field.put(block);
+      const { out, ends, count } = block;
+      for (let i = 0; i < count; i++) ends[i] = times.put(timeText, out.bytes, ends[i]!, block.rows[i]!);
+      return count;
+    },
+    put: (writer, made) => {
+      const start = block.starts[made]!;
+      const end = block.ends[made]!;
+      writer.reserve(end - start);
+      writer.bytes.set(block.out.bytes.subarray(start, end), writer.at);
+      writer.at += end - start;
     },
   };
 }
 
-/** Room for the texts of a row that need not be counted before. */
-const USUAL_TEXT = 8192;
-
-interface RowParts {
-  readonly head: Fragment;
-  readonly fields: readonly JsonField[];
-  readonly times: RowTimes;
-  readonly most: number;
-}
-
-/** -1 where the texts need more room. */
-function putRow(out: JsonOut, at: number, row: number, { head, fields, times, most }: RowParts): number {
-  const end = putFields(fields, out, head.put(out.view, at), row, out.bytes.length - most);
-  return end < 0 ? end : times.put(timeText, out.bytes, end, row);
-}
-
-function jsonFields({ selector, batch, cells }: JsonRows, options: RowJsonOptions): JsonField[] {
-  const fields: JsonField[] = [];
+/** Fields that are the same in all rows as their text. */
+function jsonFields({ selector, batch, cells }: JsonRows, options: RowJsonOptions): (JsonField | Uint8Array)[] {
+  const fields: (JsonField | Uint8Array)[] = [];
   for (const [i, field] of selector.fields.entries()) {
     if (field.isLegacy && !options.legacyKeys) continue;
-    fields.push(jsonField(field, cells[i] ?? bug(`no cells for ${field.label}`), options));
+    const values = cells[i] ?? bug(`no cells for ${field.label}`);
+    const made = jsonField(field, values, options);
+    fields.push(batch.rows >= LEAST_CONSTANT && isConstant(values) ? textOf(made, block) : made);
   }
   for (const labels of selector.podLabels(batch)) fields.push(podLabelField(labels));
   return fields;
 }
+
+/** In Batches of fewer rows it is not worth to look for fields that are the same in all of them. */
+const LEAST_CONSTANT = 64;
 
 /** The writer's memory as rows are written into it, kept with the writer until it is replaced. */
 export function outOf(writer: ItemWriter): JsonOut {

@@ -12,8 +12,7 @@ export interface PartialSuccess {
   readonly why: string;
 }
 
-/** Characters of a text that are shown, and bytes that are read. */
-const MOST_SHOWN = 1024;
+/** Bytes of a text that are read. */
 const MOST_READ = 16 * 1024;
 
 export function readPartialSuccess(message: Uint8Array): PartialSuccess {
@@ -83,14 +82,6 @@ function readRetryInfo(detail: Uint8Array): number | undefined {
     }
   }
   return Math.max(0, milliseconds);
-}
-
-/** Text of a receiver, for people: short, on one line. What must not be shown is taken out before. */
-export function shownText(text: string): string {
-  return text
-    .replaceAll(/[\p{Cc}\s]+/gu, ' ')
-    .slice(0, MOST_SHOWN)
-    .trim();
 }
 
 function textOf(bytes: Uint8Array, start: number, end: number): string {

@@ -1,13 +1,6 @@
 import { z } from 'zod';
-import {
-  authSchema,
-  headerProblem,
-  sharedShape,
-  toSharedSettings,
-  urlProblem,
-  type ExporterAuth,
-  type SharedSettings,
-} from '../config.ts';
+import { authSchema, checkHeaders, headerProblem, urlProblem, type ExporterAuth } from '../config-client.ts';
+import { sharedShape, toSharedSettings, type SharedSettings } from '../config.ts';
 
 /** Where spans are sent. */
 export interface OtlpTarget {
@@ -52,20 +45,14 @@ const BATCH_BYTES = 2 * 2 ** 20;
 /** One entry of `exporters` with `protocol: opentelemetry`. Output: OpentelemetryExporterConfig. */
 export const opentelemetryExporterSchema = schema
   .superRefine((keys, context) => {
-    const complain = (path: (string | number)[], message: string) =>
-      context.addIssue({ code: 'custom', path, message });
     const { transport } = keys.otlp;
     for (const [index, endpoint] of keys.endpoints.entries()) {
       const target = toTarget(endpoint, transport, keys.tls?.enabled ?? keys.tls !== undefined);
-      if (typeof target === 'string') complain(['endpoints', index], target);
+      if (typeof target === 'string') {
+        context.addIssue({ code: 'custom', path: ['endpoints', index], message: target });
+      }
     }
-    for (const name of Object.keys(keys['extra-headers'] ?? {})) {
-      const problem =
-        transport === 'http'
-          ? headerProblem(name, keys.auth !== undefined)
-          : metadataProblem(name, keys.auth !== undefined);
-      if (problem !== undefined) complain(['extra-headers', name], problem);
-    }
+    checkHeaders(keys, context, transport === 'http' ? headerProblem : metadataProblem);
   })
   .transform((keys): OpentelemetryExporterConfig => {
     const shared = toSharedSettings(keys, 'opentelemetry', {

@@ -1,18 +1,19 @@
 import type { Names, SendOutcome } from '../../base/ports.ts';
 import { bug, errorText } from '../../base/errors.ts';
 import type { Batch } from '../../batch/batch.ts';
-import type { ItemBatch } from '../../delivery/item-batch.ts';
+import { allItems, type ItemBatch } from '../../delivery/item-batch.ts';
 import type { EncodePass, Exporter, SendTarget } from '../../delivery/types.ts';
 import { rateLimited, type Log } from '../../telemetry/log.ts';
 import type { Metrics } from '../../telemetry/metrics.ts';
+import { shownText, shownUrl } from '../answer-text.ts';
 import { fingerprint, toDeliverySettings } from '../config.ts';
+import { identityReader, type RequestIdentity } from '../request-identity.ts';
 import type { Selector } from '../selection.ts';
-import { readPartialSuccess, readPartialSuccessJson, shownText } from './answer-message.ts';
+import { readPartialSuccess, readPartialSuccessJson } from './answer-message.ts';
 import type { OpentelemetryExporterConfig } from './config.ts';
 import { SpanEncoder } from './encode.ts';
 import { GrpcSender } from './grpc-sender.ts';
 import { HttpSender } from './http-sender.ts';
-import { identityReader, type RequestIdentity } from './request-identity.ts';
 import { showSpan } from './show.ts';
 import { traceRequest } from './trace-request.ts';
 import type { Taken, Transport } from './transport.ts';
@@ -35,7 +36,9 @@ export function createOpentelemetryExporter(
   const exporter = config.name;
   const encoders = new Map([...selectors].map(([id, selector]) => [id, new SpanEncoder(selector, names)]));
   const transport: Transport = config.transport === 'grpc' ? new GrpcSender(config) : new HttpSender(config);
-  const identity = identityReader(config, log);
+  const { auth, extraHeaders } = config;
+  const tls = config.targets.some((target) => target.tls) ? config.tls : undefined;
+  const identity = identityReader({ exporter, extraHeaders, auth, tls, log });
   const complain = rateLimited(COMPLAIN_MS);
   let untaken = 0;
 
@@ -46,9 +49,7 @@ export function createOpentelemetryExporter(
     const { rejected } = partial;
     const why = shownText(withoutSecrets(partial.why));
     // When it is all of them, they are known.
-    if (rejected >= items.count) {
-      return { kind: 'rejected', items: Array.from({ length: items.count }, (_, item) => item), why };
-    }
+    if (rejected >= items.count) return { kind: 'rejected', items: allItems(items.count), why };
     if (rejected > 0) {
       untaken += rejected;
       metrics.exporterUntakenSpans.inc({ exporter }, rejected);
@@ -69,7 +70,9 @@ export function createOpentelemetryExporter(
     protocol: config.protocol,
     fingerprint: fingerprint(config),
     tables: config.dataSources,
-    endpoints: config.targets.map(({ address, url }) => (config.transport === 'grpc' ? address : withoutQuery(url))),
+    endpoints: config.targets.map(({ address, url }) =>
+      config.transport === 'grpc' ? address : shownUrl(new URL(url)),
+    ),
     settings: toDeliverySettings(config),
     begin: (batch: Batch, firstRow: number, nowMs: number): EncodePass =>
       (encoders.get(batch.source.id) ?? bug(`spans are not made of ${batch.source.id}`)).begin(batch, firstRow, nowMs),
@@ -80,11 +83,8 @@ export function createOpentelemetryExporter(
       } catch (error) {
         return { kind: 'misconfigured', why: errorText(error) };
       }
-      const outcome = await transport.send(traceRequest(items), target, who);
-      if (outcome.kind === 'taken') return settle(outcome, items, who);
-      return outcome.kind === 'rejected'
-        ? { ...outcome, items: Array.from({ length: items.count }, (_, item) => item) }
-        : outcome;
+      const outcome = await transport.send({ bytes: traceRequest(items), spans: items.count }, target, who);
+      return outcome.kind === 'taken' ? settle(outcome, items, who) : outcome;
     },
     show: (_table, head, body) => showSpan(head, body),
     state: () => ({ transport: config.transport, compression: config.compression, untakenSpans: untaken }),
@@ -93,10 +93,4 @@ export function createOpentelemetryExporter(
       return Promise.resolve();
     },
   };
-}
-
-/** The query may hold credentials. */
-function withoutQuery(url: string): string {
-  const { origin, pathname } = new URL(url);
-  return `${origin}${pathname}`;
 }

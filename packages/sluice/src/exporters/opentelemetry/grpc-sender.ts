@@ -9,21 +9,25 @@ import {
   type ServiceError,
   status,
 } from '@grpc/grpc-js';
+import { bug, errorText } from '../../base/errors.ts';
 import type { SendOutcome } from '../../base/ports.ts';
 import { VERSION } from '../../base/version.ts';
 import type { SendTarget } from '../../delivery/types.ts';
-import { readStatus, shownText } from './answer-message.ts';
+import { shownText } from '../answer-text.ts';
+import type { TlsMaterial } from '../client-certificates.ts';
+import { judgeNoAnswer } from '../no-answer.ts';
+import type { RequestIdentity } from '../request-identity.ts';
+import { readStatus } from './answer-message.ts';
 import type { OpentelemetryExporterConfig, OtlpTarget } from './config.ts';
-import type { RequestIdentity, TlsMaterial } from './request-identity.ts';
-import type { Transport, Taken } from './transport.ts';
-import { judgeError, judgeGrpc } from './verdict.ts';
+import type { Taken, TraceRequest, Transport } from './transport.ts';
+import { judgeGrpc } from './verdict.ts';
 
 const METHOD = '/opentelemetry.proto.collector.trace.v1.TraceService/Export';
 const STATUS_DETAILS = 'grpc-status-details-bin';
 
 interface Open {
   readonly client: Client;
-  readonly tls: TlsMaterial;
+  readonly tls: TlsMaterial | undefined;
 }
 
 /** Calls TraceService/Export with requests that are bytes already. All lanes share one connection to an endpoint. */
@@ -35,7 +39,7 @@ export class GrpcSender implements Transport {
     this.#config = config;
   }
 
-  async send(request: Buffer, target: SendTarget, identity: RequestIdentity): Promise<Taken | SendOutcome> {
+  async send(request: TraceRequest, target: SendTarget, identity: RequestIdentity): Promise<Taken | SendOutcome> {
     let metadata: Metadata;
     let client: Client;
     try {
@@ -43,16 +47,16 @@ export class GrpcSender implements Transport {
       client = this.#client(target.endpoint, identity);
     } catch (error) {
       // A header that gRPC cannot carry, a certificate that is none.
-      const { message } = error as Error;
-      return { kind: 'misconfigured', why: `cannot make a gRPC call: ${shownText(identity.withoutSecrets(message))}` };
+      const text = shownText(identity.withoutSecrets(errorText(error)));
+      return { kind: 'misconfigured', why: `cannot make a gRPC call: ${text}` };
     }
-    if (target.signal.aborted) return judgeError(undefined, true);
-    const answer = await this.#call(client, request, metadata, target.signal);
+    if (target.signal.aborted) return judgeNoAnswer(undefined, true);
+    const answer = await this.#call(client, request.bytes, metadata, target.signal);
     if (answer.kind === 'answer') return { kind: 'taken', message: answer.message, isJson: false };
     if (answer.isTimeout) {
       // The connection may be dead without having said so.
       this.#drop(target.endpoint, client);
-      return judgeError(undefined, true);
+      return judgeNoAnswer(undefined, true);
     }
     const { code, details, metadata: trailers } = answer.error;
     const [binary] = trailers?.get(STATUS_DETAILS) ?? [];
@@ -67,7 +71,7 @@ export class GrpcSender implements Transport {
 
   #client(endpoint: number, { tls }: RequestIdentity): Client {
     const open = this.#open.get(endpoint);
-    if (open?.tls === tls) return open.client;
+    if (open !== undefined && open.tls === tls) return open.client;
     open?.client.close();
     const target = this.#config.targets[endpoint]!;
     const client = new Client(target.address, credentialsOf(target, tls), this.#channelOptions(target, tls));
@@ -81,7 +85,8 @@ export class GrpcSender implements Transport {
     client.close();
   }
 
-  #channelOptions({ tls: isTls }: OtlpTarget, { serverName }: TlsMaterial): ChannelOptions {
+  #channelOptions({ tls: isTls }: OtlpTarget, tls: TlsMaterial | undefined): ChannelOptions {
+    const serverName = isTls ? tls?.serverName : undefined;
     return {
       'grpc.primary_user_agent': `sluice/${VERSION}`,
       // What is sent again, and when, is decided elsewhere; so is the place to send it to.
@@ -95,7 +100,7 @@ export class GrpcSender implements Transport {
       ...(this.#config.compression === 'gzip'
         ? { 'grpc.default_compression_algorithm': compressionAlgorithms.gzip }
         : {}),
-      ...(isTls && serverName !== undefined ? { 'grpc.ssl_target_name_override': serverName } : {}),
+      ...(serverName !== undefined ? { 'grpc.ssl_target_name_override': serverName } : {}),
     };
   }
 
@@ -133,9 +138,8 @@ function metadataOf({ headers }: RequestIdentity): Metadata {
   return metadata;
 }
 
-function credentialsOf({ tls: isTls }: OtlpTarget, tls: TlsMaterial): ChannelCredentials {
+function credentialsOf({ tls: isTls }: OtlpTarget, tls: TlsMaterial | undefined): ChannelCredentials {
   if (!isTls) return credentials.createInsecure();
-  return credentials.createSsl(tls.ca ?? null, tls.key ?? null, tls.cert ?? null, {
-    rejectUnauthorized: !tls.insecureSkipVerify,
-  });
+  const { ca, cert, key, insecureSkipVerify } = tls ?? bug('certificates of a TLS endpoint were not read');
+  return credentials.createSsl(ca ?? null, key ?? null, cert ?? null, { rejectUnauthorized: !insecureSkipVerify });
 }

@@ -1,6 +1,13 @@
 import type { SendOutcome } from '../../base/ports.ts';
 import type { SendTarget } from '../../delivery/types.ts';
-import type { RequestIdentity } from './request-identity.ts';
+import type { RequestIdentity } from '../request-identity.ts';
+
+/** An ExportTraceServiceRequest. */
+export interface TraceRequest {
+  readonly bytes: Buffer;
+  /** How many are in it. */
+  readonly spans: number;
+}
 
 /** The receiver took the request; what it said stands in an ExportTraceServiceResponse. */
 export interface Taken {
@@ -12,6 +19,6 @@ export interface Taken {
 /** One way of sending requests. */
 export interface Transport {
   /** One attempt; never rejects. */
-  send(request: Buffer, target: SendTarget, identity: RequestIdentity): Promise<Taken | SendOutcome>;
+  send(request: TraceRequest, target: SendTarget, identity: RequestIdentity): Promise<Taken | SendOutcome>;
   close(): void;
 }

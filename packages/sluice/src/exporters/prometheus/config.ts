@@ -1,14 +1,7 @@
 import { z } from 'zod';
-import {
-  authSchema,
-  flag,
-  headerProblem,
-  sharedShape,
-  toSharedSettings,
-  urlProblem,
-  type ExporterAuth,
-  type SharedSettings,
-} from '../config.ts';
+import { flag } from '../../base/config-schema.ts';
+import { authSchema, checkHeaders, headerProblem, urlProblem, type ExporterAuth } from '../config-client.ts';
+import { sharedShape, toSharedSettings, type SharedSettings } from '../config.ts';
 
 /** An exporter to receivers of Prometheus remote write. */
 export interface PrometheusExporterConfig extends SharedSettings<'prometheus'> {
@@ -71,16 +64,11 @@ const BATCH_BYTES = 8 * 2 ** 20;
 /** One entry of `exporters` with `protocol: prometheus`. Output: PrometheusExporterConfig. */
 export const prometheusExporterSchema = schema
   .superRefine((keys, context) => {
-    const complain = (path: (string | number)[], message: string) =>
-      context.addIssue({ code: 'custom', path, message });
     for (const [index, endpoint] of keys.endpoints.entries()) {
-      const problem = urlProblem(endpoint);
-      if (problem !== undefined) complain(['endpoints', index], problem);
+      const message = urlProblem(endpoint);
+      if (message !== undefined) context.addIssue({ code: 'custom', path: ['endpoints', index], message });
     }
-    for (const name of Object.keys(keys['extra-headers'] ?? {})) {
-      const problem = headerProblem(name, keys.auth !== undefined);
-      if (problem !== undefined) complain(['extra-headers', name], problem);
-    }
+    checkHeaders(keys, context, headerProblem);
   })
   .transform((keys): PrometheusExporterConfig => ({
     ...toSharedSettings(keys, 'prometheus', { batchSize: 1024, batchBytes: BATCH_BYTES, timeoutMs: 30_000 }),

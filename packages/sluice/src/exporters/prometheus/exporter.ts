@@ -4,17 +4,17 @@ import type { ItemBatch } from '../../delivery/item-batch.ts';
 import type { EncodePass, Exporter, SendTarget } from '../../delivery/types.ts';
 import type { Log } from '../../telemetry/log.ts';
 import type { Metrics } from '../../telemetry/metrics.ts';
+import { shownUrl } from '../answer-text.ts';
 import { fingerprint, toDeliverySettings } from '../config.ts';
+import { identityReader } from '../request-identity.ts';
 import type { Selector } from '../selection.ts';
 import type { PrometheusExporterConfig } from './config.ts';
-import { Connections } from './connections.ts';
 import { ExportCounters } from './counters.ts';
 import { metadataOf } from './metric-metadata.ts';
 import type { SeriesOptions } from './options.ts';
-import { RequestHeaders } from './request-headers.ts';
 import { RowEncoder } from './row-encoder.ts';
 import { SampleEncoder } from './sample-encoder.ts';
-import { Sender, shownUrl } from './send.ts';
+import { Sender } from './send.ts';
 import { showSeries } from './show.ts';
 
 export interface PrometheusExporterOptions {
@@ -48,11 +48,12 @@ export function createPrometheusExporter(
     encoders.set(dataSource, encoder);
   }
   const urls = config.endpoints.map((endpoint) => new URL(endpoint));
+  const { auth, extraHeaders } = config;
+  const tls = urls.some(({ protocol }) => protocol === 'https:') ? config.tls : undefined;
   const sender = new Sender({
     exporter,
     urls,
-    connections: new Connections(config.tls, log),
-    headers: new RequestHeaders({ extraHeaders: config.extraHeaders, auth: config.auth, log }),
+    identity: identityReader({ exporter, extraHeaders, auth, tls, log }),
     message: config.protobufMessage,
     metadata: config.sendMetadata ? metadataOf(selectors.values(), config.metricPrefix) : new Map(),
     on429: config.retry.on429,

@@ -14,17 +14,20 @@ import type { ItemBatch } from '../../delivery/item-batch.ts';
 import type { SendTarget } from '../../delivery/types.ts';
 import { rateLimited, type Log } from '../../telemetry/log.ts';
 import type { Metrics } from '../../telemetry/metrics.ts';
-import type { Connections } from './connections.ts';
-import { judge, judgeError } from './outcome.ts';
-import { post, type Answer } from './post.ts';
-import type { RequestHeaders } from './request-headers.ts';
+import { shownText, shownUrl, type ShownAnswer } from '../answer-text.ts';
+import { post } from '../http-post.ts';
+import { LaneAgents } from '../lane-agents.ts';
+import { judgeNoAnswer } from '../no-answer.ts';
+import type { RequestIdentity } from '../request-identity.ts';
+import { judge } from './outcome.ts';
+import { requestHeaders } from './request-headers.ts';
 import { RequestV2 } from './request-v2.ts';
 
 export interface SenderOptions {
   readonly exporter: string;
   readonly urls: readonly URL[];
-  readonly connections: Connections;
-  readonly headers: RequestHeaders;
+  /** Headers of the user and certificates, as they are now. */
+  readonly identity: () => Promise<RequestIdentity>;
   /** What is sent until an endpoint says that it does not take it. */
   readonly message: ProtobufMessage;
   /** Of the metrics, by name; empty = none is sent. */
@@ -55,6 +58,7 @@ interface Endpoint {
 export class Sender {
   readonly #options: SenderOptions;
   readonly #endpoints: readonly Endpoint[];
+  readonly #agents = new LaneAgents();
   readonly #requestV2: RequestV2;
   readonly #now: () => number;
   readonly #complain = rateLimited(COMPLAIN_MS);
@@ -87,7 +91,7 @@ export class Sender {
   }
 
   close(): void {
-    this.#options.connections.close();
+    this.#agents.close();
   }
 
   async #sendV1(endpoint: Endpoint, items: ItemBatch, target: SendTarget): Promise<SendOutcome> {
@@ -123,6 +127,8 @@ export class Sender {
   }
 
   #fallBack(endpoint: Endpoint): void {
+    // Another lane may have found out at the same time.
+    if (endpoint.message === WRITE_REQUEST) return;
     endpoint.message = WRITE_REQUEST;
     const { exporter, log } = this.#options;
     log.warn(
@@ -136,28 +142,29 @@ export class Sender {
   }
 
   /** One request, redirects at the same origin included. An outcome where there is no answer. */
-  async #post({ endpoint, message, body, target }: OneRequest): Promise<Answer | SendOutcome> {
-    const { connections, headers } = this.#options;
+  async #post({ endpoint, message, body, target }: OneRequest): Promise<ShownAnswer | SendOutcome> {
     // Sync: batches are small, and the pool of threads has the database's work to do.
     const compressed = compressSync(body, { copyOutputData: true });
-    let named: Record<string, string>;
+    let identity: RequestIdentity;
     try {
-      named = await headers.of(message, target.attempt);
-      await connections.agent(endpoint.url, target.lane);
+      identity = await this.#options.identity();
     } catch (error) {
-      return { kind: 'misconfigured', why: `credentials or certificates cannot be used: ${errorText(error)}` };
+      return { kind: 'misconfigured', why: errorText(error) };
     }
+    const headers = requestHeaders(message, target.attempt, identity.headers);
     let { url } = endpoint;
     try {
       for (let redirects = 0; ; redirects++) {
-        const agent = await connections.agent(url, target.lane);
-        const answer = await post({ url, agent, headers: named, body: compressed, signal: target.signal });
-        const next = redirects < MOST_REDIRECTS ? redirectTarget(answer, url) : undefined;
-        if (next === undefined) return { ...answer, text: await headers.withoutSecrets(answer.text) };
+        const agent = this.#agents.of(target.lane, url, identity.tls);
+        const answer = await post({ url, agent, headers, body: compressed, signal: target.signal });
+        const text = shownText(identity.withoutSecrets(answer.body.toString('utf8')));
+        const shown = { status: answer.status, headers: answer.headers, text };
+        const next = redirects < MOST_REDIRECTS ? redirectTarget(shown, url) : undefined;
+        if (next === undefined) return shown;
         url = next;
       }
     } catch (error) {
-      return judgeError(error, target.signal);
+      return judgeNoAnswer(error, target.signal.aborted);
     }
   }
 
@@ -191,7 +198,7 @@ interface OneRequest {
 }
 
 /** Samples that a receiver of 2.0 says it wrote; undefined without any of its three headers. */
-function writtenOf({ headers }: Answer): number | undefined {
+function writtenOf({ headers }: ShownAnswer): number | undefined {
   const counts = [SAMPLES_WRITTEN_HEADER, HISTOGRAMS_WRITTEN_HEADER, EXEMPLARS_WRITTEN_HEADER].map(
     (name) => headers[name.toLowerCase()],
   );
@@ -201,15 +208,10 @@ function writtenOf({ headers }: Answer): number | undefined {
 }
 
 /** Where a redirect leads that keeps method and body and stays with the server that the credentials are for. */
-function redirectTarget({ status, headers }: Answer, from: URL): URL | undefined {
+function redirectTarget({ status, headers }: ShownAnswer, from: URL): URL | undefined {
   const { location } = headers;
   if ((status !== 307 && status !== 308) || location === undefined || !URL.canParse(location, from.href))
     return undefined;
   const target = new URL(location, from);
   return target.origin === from.origin && target.username === '' && target.password === '' ? target : undefined;
-}
-
-/** An address without its query, which may hold credentials. */
-export function shownUrl({ origin, pathname }: URL): string {
-  return `${origin}${pathname}`;
 }

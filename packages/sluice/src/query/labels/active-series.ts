@@ -4,7 +4,8 @@ import type { Store } from '../../storage/store.ts';
 import { identifier, sql } from '../../storage/sql.ts';
 import type { ReadLimits } from '../config.ts';
 import type { Matcher } from '../matchers.ts';
-import { byKey, findSeries, idsOf, type FoundSeries } from '../series-lookup.ts';
+import { byKey, findSeries, findTaggedSeries, idsOf, type FoundSeries } from '../series-lookup.ts';
+import type { SeriesTagLabels } from '../series-tags.ts';
 import { atLeast, atMost } from '../time-range.ts';
 
 export interface ActiveSeriesQuery {
@@ -12,6 +13,8 @@ export interface ActiveSeriesQuery {
   readonly org: number;
   readonly limits: ReadLimits;
   readonly signal: AbortSignal;
+  /** Tags that are shown as labels; absent: none are. */
+  readonly tags?: SeriesTagLabels | undefined;
   readonly selectors: readonly (readonly Matcher[])[];
   /** Epoch milliseconds; infinite = no limit. */
   readonly start: number;
@@ -32,12 +35,13 @@ const GROUP = 4096;
  * samples or histograms in the range; else those that may have some, by their announcements (to 25 h, and without an upper bound).
  */
 export async function findActiveSeries(query: ActiveSeriesQuery): Promise<FoundSeries[]> {
-  const { store, org, limits, signal, start, end } = query;
+  const { store, org, limits, signal, start, end, tags } = query;
   const found = new Map<string, FoundSeries>();
   if (end < start) return [];
   for (const matchers of query.selectors) {
     const lookup = { store, org, matchers, start, limit: limits.series, timeoutMs: limits.timeMs, signal };
-    for (const series of await findSeries(lookup)) found.set(series.key, series);
+    const series = tags === undefined ? await findSeries(lookup) : await findTaggedSeries({ ...lookup, tags, end });
+    for (const one of series) found.set(one.key, one);
   }
   const series = [...found.values()].toSorted(byKey);
   // Without any bound a series that was ever announced is an answer. An open side reaches as far as samples usually do.

@@ -6,6 +6,7 @@ import type { QueryOptions, Store } from '../../storage/store.ts';
 import { labelsOf, type LabelSet } from '../label-set.ts';
 import { METRIC_NAME } from '../matchers.ts';
 import { announcedSince } from '../series-lookup.ts';
+import type { SeriesTagLabels } from '../series-tags.ts';
 
 /** Names and values over all series, from the table of series alone; and metadata. Lists are sorted by bytes. */
 
@@ -16,24 +17,45 @@ export interface LabelQuery {
   readonly start: number;
   /** At most this many, and one more to show that there are more; 0 = all. */
   readonly limit: number;
+  /** Tags that are labels, too. */
+  readonly tags?: SeriesTagLabels | undefined;
   readonly options: QueryOptions;
 }
 
-export function labelNames(query: LabelQuery): Promise<string[]> {
-  return texts(
+export async function labelNames(query: LabelQuery): Promise<string[]> {
+  const names = await texts(
     query,
     sql`SELECT DISTINCT arrayJoin(names) AS name FROM (SELECT DISTINCT arrayConcat(CAST(mapKeys(labels) AS Array(String)),
       if(metric_name = '', [], [${METRIC_NAME}])) AS names FROM ${table(query.org)} WHERE ${announcedSince(query.start)}) ORDER BY name`,
   );
+  return withTags(query, names, ([name]) => name);
 }
 
-export function labelValues(query: LabelQuery, name: string): Promise<string[]> {
+export async function labelValues(query: LabelQuery, name: string): Promise<string[]> {
   const column = name === METRIC_NAME ? sql`metric_name` : sql`labels[${name}]`;
-  return texts(
+  const values = await texts(
     query,
     sql`SELECT DISTINCT CAST(${column} AS String) AS value FROM ${table(query.org)}
       WHERE ${announcedSince(query.start)} AND ${column} != '' ORDER BY value`,
   );
+  return query.tags?.owns(name) === true
+    ? withTags(query, values, ([tag, value]) => (tag === name ? value : ''))
+    : values;
+}
+
+/** The texts with those of tags, sorted, as many as were asked for. */
+async function withTags(
+  { tags, org, start, limit, options }: LabelQuery,
+  found: readonly string[],
+  textOf: (label: readonly [name: string, value: string]) => string,
+): Promise<string[]> {
+  const all = new Set(found);
+  if (tags === undefined) return [...all];
+  for (const hash of await tags.distinct(org, announcedSince(start), options)) {
+    for (const label of tags.pairs(org, hash)) if (textOf(label) !== '') all.add(textOf(label));
+  }
+  const list = sorted(all);
+  return limit > 0 ? list.slice(0, limit + 1) : list;
 }
 
 /** The names of all labels of these series. */

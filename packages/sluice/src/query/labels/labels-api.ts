@@ -7,6 +7,7 @@ import type { ReadLimits } from '../config.ts';
 import { Gate } from '../gate.ts';
 import { startDeadline } from '../deadline.ts';
 import { labelsOf } from '../label-set.ts';
+import type { SeriesTagLabels } from '../series-tags.ts';
 import { findActiveSeries } from './active-series.ts';
 import { labelNames, labelValues, metadataOf, namesOf, valuesOfLabel } from './label-queries.ts';
 import { countParameter, labelName, limitParameter, selectors, timeParameters } from './parameters.ts';
@@ -14,6 +15,8 @@ import { dataReply, errorReply, listReply } from './reply.ts';
 
 export interface LabelsApiOptions {
   readonly store: Store;
+  /** Tags that are shown as labels; absent: none are. */
+  readonly tags?: SeriesTagLabels | undefined;
   readonly limits: ReadLimits;
   readonly metrics: Metrics;
   readonly log: Log;
@@ -116,20 +119,21 @@ async function answerMetadata({ request, store, limits, signal }: Context): Prom
   return dataReply(Object.fromEntries(cut));
 }
 
-function selected({ request, store, limits, signal }: Context) {
+function selected({ request, store, limits, signal, tags }: Context) {
   const { start, end } = timeParameters(request.query);
   return findActiveSeries({
     store,
     org: request.org,
     limits,
     signal,
+    tags,
     selectors: selectors(request.query, limits),
     start,
     end,
   });
 }
 
-function labelQuery({ request, store, limits, signal }: Context, limit: number) {
+function labelQuery({ request, store, limits, signal, tags }: Context, limit: number) {
   const { start } = timeParameters(request.query);
-  return { store, org: request.org, start, limit, options: { timeoutMs: limits.timeMs, signal } };
+  return { store, org: request.org, start, limit, tags, options: { timeoutMs: limits.timeMs, signal } };
 }

@@ -7,7 +7,8 @@ import type { KnownSeries } from '../known-series.ts';
 import type { LabelCache } from '../label-cache.ts';
 import { METRIC_NAME, namedMetrics } from '../matchers.ts';
 import type { MetricMemory } from '../metric-memory.ts';
-import { findSeriesByIds, type FoundIds, type FoundSeries } from '../series-lookup.ts';
+import { findSeriesByIds, findTaggedSeries, type FoundIds, type FoundSeries } from '../series-lookup.ts';
+import type { SeriesTagLabels } from '../series-tags.ts';
 import { ChunkSink } from './chunk-sink.ts';
 import { FloatTable } from './float-table.ts';
 import { FrameWriter } from './frame-writer.ts';
@@ -28,6 +29,8 @@ export interface AnswerOptions {
   readonly metricMemory: MetricMemory;
   readonly known: KnownSeries;
   readonly histograms: HistogramPresence;
+  /** Tags that are shown as labels; absent: none are. */
+  readonly tags?: SeriesTagLabels | undefined;
   /** Told how many samples and histograms go out. */
   readonly counted: (points: number) => void;
 }
@@ -151,13 +154,14 @@ interface Lookup {
 async function lookUp(query: ReadQuery, options: AnswerOptions): Promise<Lookup> {
   const { start, end, matchers } = query;
   if (end < start) return { found: [], fetching: undefined, expectedRows: 0 };
-  const { store, org, limits, signal, labels, metricMemory, known } = options;
+  const { store, org, limits, signal, labels, metricMemory, known, tags } = options;
   const mostRows = Math.min(Math.floor(limits.bufferBytes / FETCHED_ROW_BYTES), MOST_FETCHED_ROWS);
   const rowsPerSeries = (end - start) / SAMPLE_INTERVAL_MS + 1;
   const remembered = metricMemory.get(org, matchers);
   const fits = (series: number) =>
     series * rowsPerSeries <= mostRows && series * rowsPerSeries < (remembered?.tooMany ?? Infinity);
-  const knownAlready = known.get(org, matchers, start);
+  // What is known by labels says nothing of tags, which change.
+  const knownAlready = tags === undefined ? known.get(org, matchers, start) : undefined;
   const version = known.version(org);
   const guess = knownAlready === undefined ? (remembered?.metricIds ?? namedMetrics(matchers)) : undefined;
   let fetching: FetchedPoints | undefined;
@@ -183,8 +187,12 @@ async function lookUp(query: ReadQuery, options: AnswerOptions): Promise<Lookup>
     else fetching = series <= MOST_NAMED ? fetchPoints({ ...range, seriesIds }, mostRows) : undefined;
   };
   let found: readonly FoundSeries[];
-  if (knownAlready === undefined) {
-    const lookup = { store, org, matchers, start, limit: limits.series, timeoutMs: limits.timeMs, signal };
+  const lookup = { store, org, matchers, start, limit: limits.series, timeoutMs: limits.timeMs, signal };
+  if (tags !== undefined) {
+    found = await findTaggedSeries({ ...lookup, tags, end });
+    const metricIds = [...new Set(found.map(({ metricId }) => metricId))];
+    told({ metricIds, seriesIds: found.map(({ seriesId }) => seriesId), most: false });
+  } else if (knownAlready === undefined) {
     found = await findSeriesByIds(lookup, labels, told);
     if (ids !== undefined) known.set(org, matchers, { found, ids, start, version });
   } else {

@@ -10,6 +10,7 @@ import { Gate } from '../gate.ts';
 import { KnownSeries } from '../known-series.ts';
 import { LabelCache } from '../label-cache.ts';
 import { MetricMemory } from '../metric-memory.ts';
+import type { SeriesTagLabels } from '../series-tags.ts';
 import { samplesAnswer, streamedAnswer, type AnswerOptions } from './answer.ts';
 import { HistogramPresence } from './histogram-presence.ts';
 import { decodeReadRequest, negotiate } from './read-request.ts';
@@ -18,6 +19,8 @@ export interface RemoteReadOptions {
   readonly store: Store;
   /** Of a database that this hub alone writes to; absent = others may, and nothing is kept that they could outdate. */
   readonly versions?: TableVersions | undefined;
+  /** Tags that are shown as labels; absent: none are. */
+  readonly tags?: SeriesTagLabels | undefined;
   readonly limits: ReadLimits;
   readonly metrics: Metrics;
   readonly log: Log;
@@ -110,6 +113,7 @@ async function read(request: HttpRequest, options: RemoteReadOptions, shared: Sh
       metricMemory: shared.metricMemory,
       known: shared.known,
       histograms: shared.histograms,
+      tags: options.tags,
       counted: (points) => metrics.readSamples.inc({ route: ROUTE }, points),
     };
     if (type === 'SAMPLES') {

@@ -6,7 +6,8 @@ import { columnIndexes } from '../column-indexes.ts';
 import { FieldScan } from '../field-scan.ts';
 import type { Dropped, RecordDecoder, Sender } from '../record-decoder.ts';
 import type { RowTarget } from '../row-target.ts';
-import { type MessagePlans, toColumn, toNumbers, toRegister, toTexts, WireWalker } from '../wire-walker.ts';
+import { type MessagePlans, toColumn, toNumbers, toRegister, toTexts } from '../wire-plans.ts';
+import { WireWalker } from '../wire-walker.ts';
 
 export interface StatsOptions {
   readonly target: RowTarget;

@@ -1,4 +1,4 @@
-import { type MessagePlans, toColumn, toMessage, toRegister, toSpan, type FieldPlan } from '../wire-walker.ts';
+import { type MessagePlans, toColumn, toMessage, toRegister, toSpan, type FieldPlan } from '../wire-plans.ts';
 
 /** Fields of METRICS documents, by message and field number: what goes straight into a column, and what a rule of the rows looks at first. */
 

@@ -7,7 +7,7 @@ import {
   toNumbers,
   toRegister,
   toSpan,
-} from '../wire-walker.ts';
+} from '../wire-plans.ts';
 
 /** Fields of TAGGEDFLOW records (reports of flows), by message and field number. */
 

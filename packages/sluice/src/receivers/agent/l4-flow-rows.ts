@@ -1,4 +1,5 @@
-import type { FixedValues, RowBlock } from '../../batch/row-block.ts';
+import type { FixedValues } from '../../batch/number-memory.ts';
+import type { RowBlock } from '../../batch/row-block.ts';
 import type { Dropped } from '../record-decoder.ts';
 import { secondsOf, writeThousandth } from '../time-halves.ts';
 import { WireWalker } from '../wire-walker.ts';

@@ -1,4 +1,5 @@
-import type { FixedValues, RowBlock } from '../../batch/row-block.ts';
+import type { FixedValues } from '../../batch/number-memory.ts';
+import type { RowBlock } from '../../batch/row-block.ts';
 
 /** Columns of l7_flow_log that rules write, bound to a block. */
 export class L7FlowColumns {

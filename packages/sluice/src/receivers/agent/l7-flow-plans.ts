@@ -7,7 +7,7 @@ import {
   toSpans,
   toTexts,
   toNumbers,
-} from '../wire-walker.ts';
+} from '../wire-plans.ts';
 
 /** Fields of PROTOCOLLOG records: what goes straight into a column, and what a rule of the rows looks at first. */
 

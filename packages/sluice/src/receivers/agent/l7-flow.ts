@@ -1,5 +1,7 @@
-import { constantText, FROM_NONE, type ConstantText, type RowBlock } from '../../batch/row-block.ts';
+import { constantText, type ConstantText } from '../../batch/constant-text.ts';
+import { FROM_NONE, type RowBlock } from '../../batch/row-block.ts';
 import { l7FlowLog } from '../../catalog/l7-flow-log.ts';
+import { outsideWindow } from '../accept-window.ts';
 import { L7Protocol, protocolName } from '../l7-protocols.ts';
 import type { Dropped, RecordDecoder, Sender } from '../record-decoder.ts';
 import { exceptionText } from '../response-exceptions.ts';
@@ -34,9 +36,6 @@ const NO_CODE = -32_768;
 const TLS = 1;
 const ASYNC = 2;
 const REVERSED = 4;
-
-/** Greatest second that a DateTime column holds. */
-const LAST_SECOND = 0xffff_ffff;
 
 const userAgentName = constantText('http_user_agent');
 const refererName = constantText('http_referer');
@@ -98,8 +97,7 @@ export class L7FlowDecoder implements RecordDecoder {
     if (entered[this.#head] === 0) return 'incomplete';
     const seconds = secondsOf(low[number.endTime]!, high[number.endTime]!);
     this.#seconds = seconds;
-    if (seconds * 1000 < block.acceptFrom) return 'too_old';
-    return seconds * 1000 > block.acceptUntil || seconds > LAST_SECOND ? 'too_new' : undefined;
+    return outsideWindow(block, seconds);
   }
 
   #writeBase(block: RowBlock, seconds: number, { team }: Sender): void {
@@ -200,12 +198,12 @@ export class L7FlowDecoder implements RecordDecoder {
     const columns = this.#columns;
     const { lists, start, end } = this.#walker;
     const ids = lists[list.traceIds]!;
-    if (ids.count > 0 && ids.starts[0] !== ids.ends[0]) {
-      block.setTextBytes(columns.traceId, bytes, ids.starts[0]!, ids.ends[0]!);
+    if (ids.count > 0 && ids.start(0) !== ids.end(0)) {
+      block.setTextBytes(columns.traceId, bytes, ids.start(0), ids.end(0));
     } else if (start[span.traceId] !== end[span.traceId]) {
       block.setTextBytes(columns.traceId, bytes, start[span.traceId]!, end[span.traceId]!);
     }
-    if (ids.count > 1) block.setTextBytes(columns.traceId2, bytes, ids.starts[1]!, ids.ends[1]!);
+    if (ids.count > 1) block.setTextBytes(columns.traceId2, bytes, ids.start(1), ids.end(1));
   }
 
   #writeAttributes(block: RowBlock, bytes: Uint8Array): void {
@@ -219,8 +217,8 @@ export class L7FlowDecoder implements RecordDecoder {
     // Of broken pairs the whole ones are kept.
     const count = Math.min(names.count, values.count);
     for (let i = 0; i < count; i++) {
-      block.pushTextBytes(columns.attributeNames, bytes, names.starts[i]!, names.ends[i]!);
-      block.pushTextBytes(columns.attributeValues, bytes, values.starts[i]!, values.ends[i]!);
+      block.pushTextBytes(columns.attributeNames, bytes, names.start(i), names.end(i));
+      block.pushTextBytes(columns.attributeValues, bytes, values.start(i), values.end(i));
     }
     const metricsNames = block.pending(columns.metricsNames);
     const metricsValues = block.pending(columns.metricsValues);

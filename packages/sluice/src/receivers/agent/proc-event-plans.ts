@@ -1,4 +1,4 @@
-import { type FieldPlan, type MessagePlans, toColumn, toMessage, toRegister, toSpan } from '../wire-walker.ts';
+import { type FieldPlan, type MessagePlans, toColumn, toMessage, toRegister, toSpan } from '../wire-plans.ts';
 
 /**
  * Fields of a PROC_EVENT record, by message and field number. A record holds one of four payloads, which decides the table; what the records have in

@@ -1,10 +1,12 @@
-import type { ConstantText, RowBlock } from '../../batch/row-block.ts';
+import type { ConstantText } from '../../batch/constant-text.ts';
+import type { RowBlock } from '../../batch/row-block.ts';
 import type { DataSource } from '../../catalog/types.ts';
 import { columnIndexes } from '../column-indexes.ts';
 import type { Sender } from '../record-decoder.ts';
 import type { RowIds } from '../row-ids.ts';
 import { writeThousandth } from '../time-halves.ts';
-import { type MessagePlans, WireWalker } from '../wire-walker.ts';
+import type { MessagePlans } from '../wire-plans.ts';
+import { WireWalker } from '../wire-walker.ts';
 import { register } from './proc-event-plans.ts';
 
 const COMMON = [

@@ -1,4 +1,5 @@
-import { constantText, FROM_NONE, type RowBlock } from '../../batch/row-block.ts';
+import { constantText } from '../../batch/constant-text.ts';
+import { FROM_NONE, type RowBlock } from '../../batch/row-block.ts';
 import { fileEvent, fileMgmtEvent, procOpsEvent, procPermEvent } from '../../catalog/events.ts';
 import { outsideWindow } from '../accept-window.ts';
 import { FieldScan } from '../field-scan.ts';

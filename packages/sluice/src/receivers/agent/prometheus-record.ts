@@ -13,7 +13,12 @@ export interface PrometheusRecordOptions {
    * Takes a remote-write 1.0 body (Snappy) with labels to add and the agent's number, and answers as the HTTP route would. The body is read before
    * the first await.
    */
-  readonly write: (body: Uint8Array, org: number, extraLabels: readonly ExtraLabel[], agent: number) => Promise<HttpReply>;
+  readonly write: (
+    body: Uint8Array,
+    org: number,
+    extraLabels: readonly ExtraLabel[],
+    agent: number,
+  ) => Promise<HttpReply>;
   /** Resolves after so many milliseconds, or at once when the signal is aborted. */
   readonly wait?: (milliseconds: number, signal: AbortSignal) => Promise<void>;
 }
@@ -43,7 +48,11 @@ export function createPrometheusRecordDecoder(options: PrometheusRecordOptions):
   const scan = new FieldScan();
   const decoder = new TextDecoder();
 
-  const send = async (body: Uint8Array, { org, agent }: Sender, labels: readonly ExtraLabel[]): Promise<Dropped | undefined> => {
+  const send = async (
+    body: Uint8Array,
+    { org, agent }: Sender,
+    labels: readonly ExtraLabel[],
+  ): Promise<Dropped | undefined> => {
     for (let waitMs = FIRST_WAIT_MS; ; waitMs = Math.min(waitMs * 2, LONGEST_WAIT_MS)) {
       const { status } = await write(body, org, labels, agent);
       if (status < 300) return undefined;

@@ -1,4 +1,4 @@
-import { constantText, type ConstantText } from '../../batch/row-block.ts';
+import { constantText, type ConstantText } from '../../batch/constant-text.ts';
 import { SluiceError } from '../../base/errors.ts';
 
 /*

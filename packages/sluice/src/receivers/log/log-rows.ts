@@ -1,4 +1,5 @@
-import { constantText, type RowBlock } from '../../batch/row-block.ts';
+import { constantText } from '../../batch/constant-text.ts';
+import type { RowBlock } from '../../batch/row-block.ts';
 import { applicationLog } from '../../catalog/application-log.ts';
 import { outsideWindow } from '../accept-window.ts';
 import { columnIndexes } from '../column-indexes.ts';

@@ -1,4 +1,5 @@
-import { constantText, type RowBlock } from '../../batch/row-block.ts';
+import { constantText } from '../../batch/constant-text.ts';
+import type { RowBlock } from '../../batch/row-block.ts';
 import { l7FlowLog } from '../../catalog/l7-flow-log.ts';
 import { observationPoints } from '../../catalog/observation-points.ts';
 import { outsideWindow } from '../accept-window.ts';

@@ -1,4 +1,4 @@
-import { constantText } from '../../batch/row-block.ts';
+import { constantText } from '../../batch/constant-text.ts';
 import { inProcessProfile } from '../../catalog/profile.ts';
 import type { Metrics } from '../../telemetry/metrics.ts';
 import { outsideWindow } from '../accept-window.ts';
@@ -6,7 +6,8 @@ import type { Dropped, RecordDecoder, Sender } from '../record-decoder.ts';
 import type { RowIds } from '../row-ids.ts';
 import type { RowTarget } from '../row-target.ts';
 import { secondsOf, thousandthOf } from '../time-halves.ts';
-import { type MessagePlans, toRegister, toSpan, WireWalker } from '../wire-walker.ts';
+import { type MessagePlans, toRegister, toSpan } from '../wire-plans.ts';
+import { WireWalker } from '../wire-walker.ts';
 import { decodeName } from './application-name.ts';
 import type { ProfileLimits } from './config.ts';
 import { countDropped, INPUT } from './counts.ts';

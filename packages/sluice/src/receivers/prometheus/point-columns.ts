@@ -1,7 +1,13 @@
 import { bug } from '../../base/errors.ts';
 import type { LabelList } from '../../base/label-fields.ts';
 import type { Batch } from '../../batch/batch.ts';
-import { type ArrayBuilder, type BatchBuilder, type FixedBuilder, StringBuilder, TupleBuilder } from '../../batch/builder.ts';
+import {
+  type ArrayBuilder,
+  type BatchBuilder,
+  type FixedBuilder,
+  StringBuilder,
+  TupleBuilder,
+} from '../../batch/builder.ts';
 
 /** Columns that several tables share. */
 

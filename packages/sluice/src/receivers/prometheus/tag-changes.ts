@@ -95,7 +95,10 @@ export class TagChanges {
   #again(error: unknown): void {
     const { org, log, retryMs = RETRY_MS } = this.#options;
     this.#mayLog((suppressed) =>
-      log.warn({ org, cause: errorText(error), suppressed }, 'cannot announce series whose tags have changed; tried again'),
+      log.warn(
+        { org, cause: errorText(error), suppressed },
+        'cannot announce series whose tags have changed; tried again',
+      ),
     );
     if (this.#isStopped) return;
     this.#retry = setTimeout(() => {

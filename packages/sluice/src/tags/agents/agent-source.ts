@@ -47,8 +47,12 @@ export class AgentSource implements Source {
   readonly #watchers = new Map<string, number>();
   readonly #hosts = new Map<number, readonly Resource[]>();
   readonly #due = new Set<string>();
+  /** Cluster of the report that is being read. */
+  #taking: string | undefined;
   readonly #mayLog = rateLimited(60_000);
   #agents = new Map<number, KnownAgentFacts>();
+  /** Agents that nothing was heard from for long. */
+  readonly #gone = new Set<number>();
   #described: readonly Resource[] = [];
   #stopListening: (() => void) | undefined;
   #timer: NodeJS.Timeout | undefined;
@@ -110,9 +114,14 @@ export class AgentSource implements Source {
     const before = this.#agents;
     this.#agents = new Map(known.map((one) => [one.agentId, one]));
     for (const one of known) {
-      const old = before.get(one.agentId);
-      const isBack = old === undefined || this.#isGone(old) !== this.#isGone(one);
-      if (isBack || old.kubernetesClusterId !== one.kubernetesClusterId) this.#enqueue(`host ${one.agentId}`);
+      const { agentId } = one;
+      const old = before.get(agentId);
+      const wasGone = this.#gone.has(agentId);
+      const isGone = this.#isGone(one);
+      if (isGone) this.#gone.add(agentId);
+      else this.#gone.delete(agentId);
+      if (old?.kubernetesClusterId !== one.kubernetesClusterId || wasGone !== isGone) this.#enqueue(`host ${agentId}`);
+      if (wasGone && !isGone) this.#enqueueClustersOf(agentId);
     }
     const described = known.map(agentResource);
     if (!isSame(described, this.#described)) {
@@ -125,13 +134,21 @@ export class AgentSource implements Source {
     this.#tell();
   }
 
+  #enqueueClustersOf(agentId: number): void {
+    for (const { org, clusterId } of this.#options.reports.clusters()) {
+      if (org === this.org && this.#watchers.get(clusterId) === agentId) this.#enqueue(`cluster ${clusterId}`);
+    }
+  }
+
   #lookAtClusters(): void {
     for (const [clusterId, cluster] of this.#clusters) {
+      // Half of it would be told.
+      if (clusterId === this.#taking) continue;
       cluster.objects.describe(this.#aboutCluster(clusterId));
       this.#takeFrom(`cluster ${clusterId}`, cluster.objects.take());
-      const watcher = this.#agents.get(this.#watchers.get(clusterId) ?? 0);
-      if (watcher === undefined || !this.#isGone(watcher)) continue;
-      for (const { kind, key } of cluster.objects.resources()) this.#resources.remove(`cluster ${clusterId}`, { kind, key });
+      if (!this.#gone.has(this.#watchers.get(clusterId) ?? 0)) continue;
+      for (const { kind, key } of cluster.objects.resources())
+        this.#resources.remove(`cluster ${clusterId}`, { kind, key });
       this.#clusters.delete(clusterId);
     }
   }
@@ -156,8 +173,13 @@ export class AgentSource implements Source {
   #enqueue(what: string): void {
     if (this.#isStopped) return;
     this.#due.add(what);
+    this.#run();
+  }
+
+  #run(): void {
     this.#running ??= this.#work().finally(() => {
       this.#running = undefined;
+      if (this.#due.size > 0 && !this.#isStopped) this.#run();
     });
   }
 
@@ -173,7 +195,10 @@ export class AgentSource implements Source {
       } catch (error) {
         this.#count('malformed');
         this.#mayLog((suppressed) =>
-          this.#options.log.warn({ report: what, error: errorText(error), suppressed }, 'cannot read a report; the last one stays'),
+          this.#options.log.warn(
+            { report: what, error: errorText(error), suppressed },
+            'cannot read a report; the last one stays',
+          ),
         );
       }
       if (this.#isStopped) return;
@@ -189,7 +214,7 @@ export class AgentSource implements Source {
     const part = `host ${agentId}`;
     const report = this.#options.reports.host(agentId);
     const agent = this.#agents.get(agentId);
-    const isOurs = report !== undefined && report.org === this.org && (agent === undefined || !this.#isGone(agent));
+    const isOurs = report !== undefined && report.org === this.org && !this.#gone.has(agentId);
     // One that was too large to be kept says nothing.
     if (isOurs && report.hostname === '' && report.processes.length === 0) return;
     const old = this.#hosts.get(agentId) ?? [];
@@ -207,7 +232,10 @@ export class AgentSource implements Source {
     else this.#hosts.set(agentId, resources);
   }
 
-  #machineOf(report: { readonly hostname: string; readonly kubernetesClusterId: string }, agent: KnownAgentFacts | undefined): MachineAs {
+  #machineOf(
+    report: { readonly hostname: string; readonly kubernetesClusterId: string },
+    agent: KnownAgentFacts | undefined,
+  ): MachineAs {
     const cluster = report.kubernetesClusterId || (agent?.kubernetesClusterId ?? '');
     if (cluster === '') return { kind: 'chost' };
     const { objects } = this.#clusters.get(cluster) ?? {};
@@ -222,13 +250,19 @@ export class AgentSource implements Source {
     // One that was too large to be kept says nothing.
     if (report === undefined || report.objects.length === 0) return;
     this.#watchers.set(clusterId, report.agentId);
+    if (this.#gone.has(report.agentId)) return;
     let cluster = this.#clusters.get(clusterId);
     const isNew = cluster === undefined;
     if (cluster === undefined) {
       const options = { clusterId, ...this.#aboutCluster(clusterId) };
       this.#clusters.set(clusterId, (cluster = new ReportedCluster(options, (reason) => this.#count(reason))));
     }
-    await cluster.take(report, slices);
+    this.#taking = clusterId;
+    try {
+      await cluster.take(report, slices);
+    } finally {
+      this.#taking = undefined;
+    }
     this.#takeFrom(`cluster ${clusterId}`, cluster.objects.take());
     this.#reportedMs = Math.max(this.#reportedMs, report.atMs);
     // What its nodes are called is known only now.
@@ -238,7 +272,10 @@ export class AgentSource implements Source {
     }
   }
 
-  #takeFrom(part: string, { changed, gone }: { readonly changed: readonly Resource[]; readonly gone: readonly ResourceRef[] }): void {
+  #takeFrom(
+    part: string,
+    { changed, gone }: { readonly changed: readonly Resource[]; readonly gone: readonly ResourceRef[] },
+  ): void {
     for (const one of gone) this.#resources.remove(part, one);
     for (const one of changed) this.#resources.put(part, one);
   }

@@ -67,7 +67,9 @@ function interfacesOf(report: HostReport, as: MachineAs): Interfaces {
   const own = hostText(report);
   const usable = own.filter(({ name }) => !OF_THE_MACHINE_ALONE.test(name));
   const hidden = new Set(
-    own.filter((one) => !usable.includes(one)).flatMap(({ addresses }) => addresses.flatMap((one) => networkOf(one) ?? [])),
+    own
+      .filter((one) => !usable.includes(one))
+      .flatMap(({ addresses }) => addresses.flatMap((one) => networkOf(one) ?? [])),
   );
   const others = as.kind === 'pod_node' ? [] : namespacesOf(report);
   const interfaces: Interface[] = [];

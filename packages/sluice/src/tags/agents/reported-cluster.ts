@@ -6,6 +6,8 @@ import { isObjectKind, objectId, readObject, type ObjectKind } from '../object-k
 import type { Slices } from '../slices.ts';
 
 const MOST_OBJECT_BYTES = 4 * 1024 * 1024;
+/** Trimmed objects are small; the memory of an inflate, counted from outside, is what makes the garbage collector run. */
+const INFLATE = { maxOutputLength: MOST_OBJECT_BYTES, chunkSize: 4096 };
 const SETTINGS = { environment: new Set<string>() };
 
 /**
@@ -65,7 +67,7 @@ export class ReportedCluster {
       return undefined;
     }
     try {
-      const bytes = isCompressed ? inflateSync(json, { maxOutputLength: MOST_OBJECT_BYTES }) : Buffer.from(json);
+      const bytes = isCompressed ? inflateSync(json, INFLATE) : Buffer.from(json);
       return JSON.parse(bytes.toString('utf8')) as unknown;
     } catch (error) {
       this.#count(isTooLarge(error) ? 'too_large' : 'malformed');

@@ -95,7 +95,9 @@ export class KubernetesSource implements Source {
 
   state(): SourceState {
     const states = this.#watches.map((watch) => watch.state);
-    const failing = states.filter((one) => one.error !== undefined).toSorted((left, right) => (right.errorMs ?? 0) - (left.errorMs ?? 0));
+    const failing = states
+      .filter((one) => one.error !== undefined)
+      .toSorted((left, right) => (right.errorMs ?? 0) - (left.errorMs ?? 0));
     const [last] = failing;
     // Without nodes, say, the pods are still worth something.
     const isFailing = failing.some((one) => !one.isRefused || one.kind === 'Pod');
@@ -128,10 +130,13 @@ export class KubernetesSource implements Source {
 
   #schedule(): void {
     if (this.#ending.signal.aborted) return;
-    this.#timer ??= setTimeout(() => {
-      this.#timer = undefined;
-      this.#tell();
-    }, GATHER_MS * (this.#options.pace ?? 1)).unref();
+    this.#timer ??= setTimeout(
+      () => {
+        this.#timer = undefined;
+        this.#tell();
+      },
+      GATHER_MS * (this.#options.pace ?? 1),
+    ).unref();
   }
 
   #tell(): void {
@@ -142,7 +147,8 @@ export class KubernetesSource implements Source {
     const { changed, gone } = this.#objects.take();
     if (wasKnown && changed.length === 0 && gone.length === 0) return;
     const change: SourceChange = wasKnown ? { kind: 'some', changed, gone } : { kind: 'all' };
-    if (!wasKnown) this.#options.log.info({ cluster: this.name, objects: this.#objects.size }, 'Kubernetes objects read');
+    if (!wasKnown)
+      this.#options.log.info({ cluster: this.name, objects: this.#objects.size }, 'Kubernetes objects read');
     for (const listener of this.#listeners) listener(change);
   }
 

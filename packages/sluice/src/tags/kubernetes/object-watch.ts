@@ -1,5 +1,12 @@
 import { errorText } from '../../base/errors.ts';
-import { idOfDeleted, objectId, readObject, type ClusterObject, type ObjectKind, type ReadSettings } from '../object-kinds.ts';
+import {
+  idOfDeleted,
+  objectId,
+  readObject,
+  type ClusterObject,
+  type ObjectKind,
+  type ReadSettings,
+} from '../object-kinds.ts';
 import { Slices } from '../slices.ts';
 import { ApiError, type ApiRequest, type KubernetesApi } from './api.ts';
 import { backOffMs, pause } from './back-off.ts';

@@ -47,7 +47,12 @@ export function watchedPaths(namespaces: readonly string[]): readonly WatchedPat
         ? [`${group}/${plural}`]
         : namespaces.map((name) => `${group}/namespaces/${encodeURIComponent(name)}/${plural}`);
     const query = labelSelector === undefined ? {} : { labelSelector };
-    return paths.map((path) => ({ kind, path, query, accept: isMetadataOnly === true ? METADATA : 'application/json' }));
+    return paths.map((path) => ({
+      kind,
+      path,
+      query,
+      accept: isMetadataOnly === true ? METADATA : 'application/json',
+    }));
   });
 }
 

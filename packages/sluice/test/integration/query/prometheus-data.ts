@@ -6,7 +6,7 @@ import type { Batch } from '../../../src/batch/batch.ts';
 import { BatchBuilder, FixedBuilder, StringBuilder, TupleBuilder } from '../../../src/batch/builder.ts';
 import { encodeNative } from '../../../src/batch/native.ts';
 import { databaseOf } from '../../../src/catalog/catalog.ts';
-import { histograms, metadata, samples, series } from '../../../src/catalog/prometheus.ts';
+import { histograms, metadata, samples, series, seriesTags } from '../../../src/catalog/prometheus.ts';
 import { openChdb, type ChdbStore } from '../../../src/storage/chdb.ts';
 import { identifier, joinSql, sql } from '../../../src/storage/sql.ts';
 import { createDatabase, createTables } from '../../../src/storage/tables.ts';
@@ -19,6 +19,8 @@ export interface DataSeries {
   readonly histograms?: readonly HistogramPoint[];
   /** Times of its rows in prometheus.series; default: the time of its first point. */
   readonly announced?: readonly number[];
+  /** Tag columns of its rows; each row of them is a version of the series from `announced` of the same place on. */
+  readonly tags?: readonly Readonly<Record<string, number>>[];
 }
 
 export interface DataMetadata {
@@ -86,16 +88,17 @@ function dataBatches(data: readonly DataSeries[], org: number): Batch[] {
       ...(one.samples ?? []).map(({ time }) => time),
       ...(one.histograms ?? []).map(({ time }) => time),
     );
-    for (const time of one.announced ?? [first]) {
+    for (const [index, time] of (one.announced ?? [first]).entries()) {
       put64(seriesRows.fixed('metric_id'), metric);
       put64(seriesRows.fixed('series_id'), id);
-      put64(seriesRows.fixed('valid_from'), BigInt(first === Infinity ? time : first));
+      put64(seriesRows.fixed('valid_from'), BigInt(one.tags !== undefined || first === Infinity ? time : first));
       put64(seriesRows.fixed('time'), BigInt(time));
       seriesRows.string('metric_name').appendText(one.labels.find(([name]) => name === '__name__')?.[1] ?? '');
       putLabels(
         seriesRows,
         one.labels.filter(([name]) => name !== '__name__'),
       );
+      putTags(seriesRows, one.tags?.[index] ?? {});
     }
     for (const { time, bits } of one.samples ?? []) {
       put64(sampleRows.fixed('metric_id'), metric);
@@ -135,6 +138,14 @@ function putLabels(builder: BatchBuilder, labels: DataSeries['labels']): void {
     values.appendText(value);
   }
   list.close();
+}
+
+function putTags(builder: BatchBuilder, tags: Readonly<Record<string, number>>): void {
+  for (const { name } of seriesTags) {
+    const column = builder.fixed(name);
+    if (column.width <= 4) column.appendUint(tags[name] ?? 0);
+    else column.append(new Uint8Array(column.width), 0);
+  }
 }
 
 function putHistogram(builder: BatchBuilder, metric: bigint, id: bigint, point: HistogramPoint): void {

@@ -3,7 +3,8 @@ import { describe, it } from 'node:test';
 import fc from 'fast-check';
 import { decodeNative, encodeNative } from '../../../src/batch/native.ts';
 import { textAt, valuesOf } from '../../../src/batch/read.ts';
-import { constantText, RowBlock } from '../../../src/batch/row-block.ts';
+import { constantText } from '../../../src/batch/constant-text.ts';
+import { RowBlock } from '../../../src/batch/row-block.ts';
 import type { ColumnSpec, DataSource } from '../../../src/catalog/types.ts';
 
 const column = (name: string, type: string): ColumnSpec => ({ name, type, role: 'tag', description: name });

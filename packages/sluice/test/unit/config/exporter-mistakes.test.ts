@@ -452,8 +452,8 @@ const CASES: Readonly<Record<string, Case>> = {
     ].join(''),
     problems: [
       '6:5: exporters[1]: expected a key "name", as exporters[0] (FILE:2:5) has protocol prometheus too: by its name the hub knows what each of them has already sent',
-      '14:11: exporters[2].name: expected another name: storage and roll-up-* are readers of the hub itself',
-      '19:11: exporters[3].name: expected another name: storage and roll-up-* are readers of the hub itself',
+      '14:11: exporters[2].name: expected another name: storage, series-dictionary and roll-up-* are readers of the hub itself',
+      '19:11: exporters[3].name: expected another name: storage, series-dictionary and roll-up-* are readers of the hub itself',
       '24:11: exporters[4].name: expected a name of 1 to 64 small letters, digits and dashes',
       '25:5: exporters[5]: expected a name of its own; exporters[0] (FILE:2:5) already goes by prometheus',
     ],

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
 import { AgentIds, MAX_AGENTS } from '../../../src/control/agent-ids.ts';
-import { StateWriter } from '../../../src/control/state-file.ts';
+import { StateWriter } from '../../../src/control/state-writer.ts';
 import { createLog } from '../../../src/telemetry/log.ts';
 
 const root = mkdtempSync(join(tmpdir(), 'sluice-agent-ids-'));

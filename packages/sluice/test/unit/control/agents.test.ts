@@ -8,6 +8,7 @@ import { createAgentsApi, listAgents } from '../../../src/control/agents-api.ts'
 import { Agents, type LiveAgent } from '../../../src/control/agents.ts';
 import { agentsSchema } from '../../../src/control/config.ts';
 import { createFindGroup } from '../../../src/control/groups.ts';
+import { knownAgents } from '../../../src/control/known-agents.ts';
 import { PushStreams } from '../../../src/control/push-streams.ts';
 import { Traffic } from '../../../src/control/traffic.ts';
 import { createLog } from '../../../src/telemetry/log.ts';
@@ -139,4 +140,22 @@ test('the list is sent in pieces and is whole', async () => {
     data.map(({ id }) => id),
     Array.from({ length: 450 }, (_, index) => index + 1),
   );
+});
+
+test('what the tag inventory is told of agents', async () => {
+  const { agents, clock } = await open({ groups: [{ name: 'g', match: { host: ['h'] }, 'vpc-id': 7 }] });
+  await agents.noteSync({ ...REQUEST, kubernetes_cluster_id: 'd-1', kubernetes_cluster_name: 'shop' }, ENDS);
+  await agents.noteSync({ ...REQUEST, host: '', ctrl_ip: '10.0.0.2' }, ENDS);
+  const [first, second] = knownAgents(agents).list();
+  assert.deepEqual(first, {
+    agentId: first?.agentId,
+    org: 1,
+    vpcId: 7,
+    name: 'h',
+    address: '10.0.0.1',
+    kubernetesClusterId: 'd-1',
+    kubernetesClusterName: 'shop',
+    seenMs: clock.nowMs,
+  });
+  assert.deepEqual([second?.name, second?.vpcId], ['10.0.0.2', 1]);
 });

@@ -77,3 +77,13 @@ test('clusters are bounded in number and bytes', async () => {
   assert.deepEqual(reported.cluster(1, 'b')?.objects, []);
   assert.equal(reported.cluster(2, 'a'), undefined);
 });
+
+test('a host whose processes got their ids is told again', () => {
+  const { reported, genesis } = open();
+  const told: unknown[] = [];
+  genesis(1, { version: 1, platform_data: { raw_hostname: 'h' } });
+  reported.onChange((change) => told.push(change));
+  reported.noteIds(2);
+  reported.noteIds(1);
+  assert.deepEqual(told, [{ kind: 'host', agentId: 1 }]);
+});

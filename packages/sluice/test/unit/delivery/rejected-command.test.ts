@@ -34,7 +34,9 @@ test('each command asks its route', () => {
 
 test('mistakes say what was expected', () => {
   for (const [args, text] of [
-    [[], /expected rejected list\|show\|replay\|drop/],
+    [[], /expected rejected list, show, replay or drop; got none/],
+    [['burn'], /expected rejected list, show, replay or drop; got burn/],
+    [['show'], /expected the name of an exporter behind rejected show/],
     [['burn', 'a'], /expected rejected list, show, replay or drop; got burn/],
     [['show', 'a'], /expected rejected show EXPORTER ID/],
     [['drop', 'a'], /expected either numbers of rejected items or --all/],

@@ -7,7 +7,7 @@ import { isSluiceError } from '../../../src/base/errors.ts';
 import { fieldsByName } from '../../../src/catalog/export-fields.ts';
 import { floatText, wildcard } from '../../../src/exporters/filter-matcher.ts';
 import { compileSelector } from '../../../src/exporters/select.ts';
-import type { FilterGroup, TagFilter } from '../../../src/exporters/selection.ts';
+import type { FilterGroup, TagFilter } from '../../../src/exporters/config-filters.ts';
 import { cellValue, type CellValue } from './cell-value.ts';
 import { goldenBatch, goldenExports } from './golden-batch.ts';
 import { goldenNames } from './golden-names.ts';

@@ -6,7 +6,7 @@ import { isSluiceError } from '../../../src/base/errors.ts';
 import { findDataSource } from '../../../src/catalog/catalog.ts';
 import { fieldsByName } from '../../../src/catalog/export-fields.ts';
 import { compileSelector } from '../../../src/exporters/select.ts';
-import type { FilterGroup, TagFilter } from '../../../src/exporters/selection.ts';
+import type { FilterGroup, TagFilter } from '../../../src/exporters/config-filters.ts';
 import { type FilterVerdict, filterDifferences } from './filter-differences.ts';
 import { goldenBatch, goldenExports } from './golden-batch.ts';
 import { goldenNames } from './golden-names.ts';

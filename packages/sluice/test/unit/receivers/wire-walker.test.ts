@@ -12,8 +12,8 @@ import {
   toRegister,
   toSpan,
   toTexts,
-  WireWalker,
-} from '../../../src/receivers/wire-walker.ts';
+} from '../../../src/receivers/wire-plans.ts';
+import { WireWalker } from '../../../src/receivers/wire-walker.ts';
 import { goldenRow, type GoldenValue } from '../golden-row.ts';
 import { bytes, double, message, number, varint } from './wire-message.ts';
 

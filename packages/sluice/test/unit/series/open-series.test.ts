@@ -77,7 +77,13 @@ suite('series dictionary', () => {
       const number = see(store, i).series;
       return [series.tags.agent(number), series.tags.signature(number), series.validFrom(number) - nowMs];
     };
-    assert.deepEqual([tagsOf(second, 0), tagsOf(second, 1)], [[0, 0, 0], [7, 0xfedc_ba98, 5000]]);
+    assert.deepEqual(
+      [tagsOf(second, 0), tagsOf(second, 1)],
+      [
+        [0, 0, 0],
+        [7, 0xfedc_ba98, 5000],
+      ],
+    );
     await second.close();
     // As an older hub left it: nothing of it is lost, and it is of the new version from then on.
     bytes.writeUInt32LE(1, 8);

@@ -39,7 +39,10 @@ test('series are found by subject, whatever was set, changed and dropped before'
         }
         for (let subject = 1; subject <= 5; subject++) {
           const expected = [...subjects].filter(([, its]) => its === subject).map(([number]) => number);
-          assert.deepEqual(of(state, subject), expected.toSorted((left, right) => left - right));
+          assert.deepEqual(
+            of(state, subject),
+            expected.toSorted((left, right) => left - right),
+          );
         }
         assert.equal(state.signature(one.series), signatures.get(one.series) ?? 0);
       }

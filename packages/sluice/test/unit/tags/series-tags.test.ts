@@ -25,7 +25,15 @@ const RESOURCES: readonly Resource[] = [
     { kind: 'pod_ns', key: `${cluster}/stage`, name: 'stage', id: 12 + index * 10, cluster },
   ]),
   { kind: 'pod_node', key: 'k1/node-1', name: 'node-1', id: 71, cluster: 'k1', addresses: ['10.0.0.71'] },
-  { kind: 'pod_group', key: 'k1/prod/deployment/web', name: 'web', id: 81, cluster: 'k1', namespace: 'k1/prod', type: 'deployment' },
+  {
+    kind: 'pod_group',
+    key: 'k1/prod/deployment/web',
+    name: 'web',
+    id: 81,
+    cluster: 'k1',
+    namespace: 'k1/prod',
+    type: 'deployment',
+  },
   {
     kind: 'pod',
     key: 'k1/u1',
@@ -50,8 +58,8 @@ interface Bench {
   readonly source: ToldSource;
   readonly subjects: SeriesSubjects;
   readonly platform: Described;
-  tags(labels: Record<string, string>, agent?: number): Record<string, number>;
-  subject(labels: Record<string, string>, agent?: number): number;
+  readonly tags: (labels: Record<string, string>, agent?: number) => Record<string, number>;
+  readonly subject: (labels: Record<string, string>, agent?: number) => number;
 }
 
 async function bench(targets?: () => TargetTable): Promise<Bench> {
@@ -167,12 +175,22 @@ describe('the resource behind a series', () => {
     assert.equal(tags({ instance: '10.0.1.1:80' }, 1)['pod_id'], 101);
     assert.equal(tags({ instance: '10.0.1.1:80' }, 2)['pod_id'], 104);
     const office = tags({ instance: '198.51.100.4:80' });
-    assert.deepEqual([office['subnet_id'], office['auto_instance_id'], office['auto_instance_type'], office['ip4']], [51, 51, 255, 0xc633_6404]);
+    assert.deepEqual(
+      [office['subnet_id'], office['auto_instance_id'], office['auto_instance_type'], office['ip4']],
+      [51, 51, 255, 0xc633_6404],
+    );
   });
 
   test('what is known of nothing but the agent is its VPC', async () => {
     const { tags } = await bench();
-    const only = { region_id: 3, l3_epc_id: 1, agent_id: 1, is_ipv4: 1, auto_instance_type: 255, auto_service_type: 255 };
+    const only = {
+      region_id: 3,
+      l3_epc_id: 1,
+      agent_id: 1,
+      is_ipv4: 1,
+      auto_instance_type: 255,
+      auto_service_type: 255,
+    };
     assert.deepEqual(tags({ job: 'x' }, 1), only);
     assert.deepEqual(tags({ instance: '127.0.0.1:9090' }, 1), only);
   });
@@ -190,11 +208,16 @@ describe('the resource behind a series', () => {
     });
     fc.assert(
       fc.property(labels, ({ agent, ...given }) => {
-        const present = Object.fromEntries(Object.entries(given).filter((entry): entry is [string, string] => entry[1] !== undefined));
+        const present = Object.fromEntries(
+          Object.entries(given).filter((entry): entry is [string, string] => entry[1] !== undefined),
+        );
         const id = tags(present, agent)['pod_id'];
         if (id === undefined) return;
         const found = pods.find((one) => one.id === id)!;
-        const pairs = [[given.pod, given.namespace], [given.exported_pod, given.exported_namespace]] as const;
+        const pairs = [
+          [given.pod, given.namespace],
+          [given.exported_pod, given.exported_namespace],
+        ] as const;
         const fits = pairs.some(
           ([name, namespace]) =>
             name === found.name && (namespace === undefined || found.namespace === `${found.cluster}/${namespace}`),
@@ -209,7 +232,10 @@ describe('the resource behind a series', () => {
 
 describe('targets', () => {
   const server = (targets: readonly object[], yaml = '', vpc = 1) => ({
-    targets: readAnswer('targets', Buffer.from(JSON.stringify({ status: 'success', data: { activeTargets: targets } }))) as ReadTargets,
+    targets: readAnswer(
+      'targets',
+      Buffer.from(JSON.stringify({ status: 'success', data: { activeTargets: targets } })),
+    ) as ReadTargets,
     config:
       yaml === ''
         ? undefined
@@ -254,14 +280,18 @@ describe('targets', () => {
     const table = new TargetTable([first, second]);
     const { tags } = await bench(() => table);
     const podOf = (labels: Record<string, string>) => tags({ job: 'app', instance: 'shop', ...labels })['pod_id'];
-    assert.deepEqual([podOf({ dc: 'a' }), podOf({ dc: 'b' }), podOf({ dc: 'c' }), podOf({})], [103, 102, undefined, undefined]);
+    assert.deepEqual(
+      [podOf({ dc: 'a' }), podOf({ dc: 'b' }), podOf({ dc: 'c' }), podOf({})],
+      [103, 102, undefined, undefined],
+    );
   });
 
   test('labels of a target tell it apart unless its job honours what programs say', async () => {
     const targets = [podTarget, target('shop', { __address__: '10.0.1.2:8080' }, { role: 'second' })];
     const own = server(targets, 'scrape_configs: [{job_name: apps}]');
     const honoured = server(targets, 'scrape_configs: [{job_name: apps, honor_labels: true}]');
-    const tagsWith = async (one: typeof own) => (await bench(() => new TargetTable([one]))).tags({ job: 'app', instance: 'shop', role: 'second' })['pod_id'];
+    const tagsWith = async (one: typeof own) =>
+      (await bench(() => new TargetTable([one]))).tags({ job: 'app', instance: 'shop', role: 'second' })['pod_id'];
     assert.equal(await tagsWith(own), 102);
     assert.equal(await tagsWith(honoured), undefined);
     assert.equal(await tagsWith(server(targets)), undefined);

@@ -203,7 +203,7 @@ describe('redirects', () => {
       await until(async () => ((await sending.state()).state === 'misconfigured' ? true : undefined), 'the state');
       assert.match(
         (await sending.state()).last_error?.text ?? '',
-        /that is not followed; put the final address into endpoints/,
+        /which is not followed; put the final address into endpoints/,
       );
       assert.equal(other.requests.length + other.metadata.length, 0);
     });

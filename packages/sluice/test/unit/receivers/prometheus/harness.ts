@@ -143,6 +143,8 @@ function valueAt(column: Column, type: string, row: number): Value {
     case 'fixed': {
       const view = new DataView(column.bytes.buffer, column.bytes.byteOffset + row * column.width, column.width);
       if (column.width === 1) return view.getUint8(0);
+      if (column.width === 2) return view.getUint16(0, true);
+      if (column.width === 16) return Buffer.from(view.buffer, view.byteOffset, 16).toString('hex');
       if (column.width === 4) return type.includes('UInt32') ? view.getUint32(0, true) : view.getInt32(0, true);
       if (type.includes('DateTime64')) return Number(view.getBigInt64(0, true));
       return type.includes('(Int64') ? view.getBigInt64(0, true) : view.getBigUint64(0, true);

@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { Agent } from 'node:http';
 import { createServer, type AddressInfo, type Socket } from 'node:net';
 import { describe, test } from 'node:test';
-import { post } from '../../../../src/exporters/prometheus/post.ts';
+import { post } from '../../../src/exporters/http-post.ts';
 
 /** Receivers that answer before they have read what they refuse. */
 describe('an answer that comes before the body was read', () => {
@@ -29,8 +29,8 @@ describe('an answer that comes before the body was read', () => {
       try {
         const url = new URL(`http://127.0.0.1:${(server.address() as AddressInfo).port}/write`);
         const body = new Uint8Array(8 * 2 ** 20);
-        const { status, text } = await post({ url, agent, headers: {}, body, signal: AbortSignal.timeout(10_000) });
-        assert.deepEqual([status, text], [413, 'too big']);
+        const answer = await post({ url, agent, headers: {}, body, signal: AbortSignal.timeout(10_000) });
+        assert.deepEqual([answer.status, answer.body.toString()], [413, 'too big']);
       } finally {
         agent.destroy();
         for (const socket of sockets) socket.destroy();

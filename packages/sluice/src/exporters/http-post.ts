@@ -12,13 +12,11 @@ export interface Post {
 export interface Answer {
   readonly status: number;
   readonly headers: IncomingHttpHeaders;
-  /** The beginning of a body that says why; empty for 2xx. */
-  readonly text: string;
+  /** As much of it as is read: at most 64 KiB. */
+  readonly body: Buffer;
 }
 
-/** Bytes of an answer that are shown. */
-const SHOWN_BYTES = 1024;
-/** Bytes of an answer that are read so that its connection can be used again. */
+/** Bytes of an answer that are read: for its text, and so that its connection can be used again. */
 const READ_BYTES = 64 * 1024;
 /** Time for that, in milliseconds. */
 const READ_MS = 1000;
@@ -61,7 +59,6 @@ function exchange({ url, agent, headers, body, signal }: Post): Promise<Answer> 
 /** The body as far as it is of use. The status has decided already, whatever becomes of the rest. */
 async function read(response: IncomingMessage): Promise<Answer> {
   const { statusCode: status = 0, headers } = response;
-  const isShown = status < 200 || status > 299;
   const parts: Buffer[] = [];
   let bytes = 0;
   await new Promise<void>((resolve) => {
@@ -71,7 +68,7 @@ async function read(response: IncomingMessage): Promise<Answer> {
       resolve();
     }
     response.on('data', (part: Buffer) => {
-      if (isShown && bytes < SHOWN_BYTES) parts.push(part.subarray(0, SHOWN_BYTES - bytes));
+      if (bytes < READ_BYTES) parts.push(part.subarray(0, READ_BYTES - bytes));
       bytes += part.length;
       if (bytes > READ_BYTES) finish();
     });
@@ -80,7 +77,5 @@ async function read(response: IncomingMessage): Promise<Answer> {
     response.on('close', finish);
   });
   if (!response.complete) response.destroy();
-  // `stream` leaves out a character that is cut in two at the end.
-  const text = new TextDecoder().decode(Buffer.concat(parts), { stream: true });
-  return { status, headers, text: text.replaceAll(/\p{Cc}+/gu, ' ').trim() };
+  return { status, headers, body: Buffer.concat(parts) };
 }

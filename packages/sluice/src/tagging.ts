@@ -1,0 +1,102 @@
+/** Everything about tags: the sources of the inventory, what follows from it for series, and how it is shown. */
+import type { Append, SeriesTagger } from './base/ports.ts';
+import type { Batch } from './batch/batch.ts';
+import type { SluiceConfig } from './config/schema.ts';
+import type { Control } from './control/control.ts';
+import { SeriesTagLabels } from './query/series-tags.ts';
+import { TagChanges } from './receivers/prometheus/tag-changes.ts';
+import type { SeriesStore } from './series/open-series.ts';
+import type { Store } from './storage/store.ts';
+import { createAgentSource } from './tags/agents/agent-source.ts';
+import { createCustomTags } from './tags/custom-tags.ts';
+import { DictionaryWriter } from './tags/dictionary-writer.ts';
+import { createKubernetesSource } from './tags/kubernetes/kubernetes-source.ts';
+import type { Tags } from './tags/open-tags.ts';
+import { createPrometheusTargets } from './tags/prometheus-targets/open-targets.ts';
+import { prometheusServers } from './tags/prometheus-targets/servers.ts';
+import { SeriesSubjects } from './tags/series-subjects.ts';
+import type { Log } from './telemetry/log.ts';
+import type { Metrics } from './telemetry/metrics.ts';
+
+export interface TaggingOptions {
+  readonly tags: Tags;
+  readonly config: Pick<SluiceConfig, 'tags' | 'agents' | 'organisations'>;
+  readonly control: Pick<Control, 'reports' | 'knownAgents'>;
+  readonly series: ReadonlyMap<number, SeriesStore>;
+  readonly append: Append<Batch>;
+  readonly store: Store;
+  readonly metrics: Metrics;
+  readonly log: Log;
+}
+
+export interface Tagging {
+  /** Tags series of an organisation. */
+  readonly seriesTagger: (org: number) => SeriesTagger | undefined;
+  /** Tags as labels of answers; undefined when they are not to be shown. */
+  readonly labels: SeriesTagLabels | undefined;
+  /** Starts what is not needed for the first answers: loading the client of Kubernetes holds everything up for a second. */
+  startWatches(): void;
+  /** Ends the sources and what writes into the journal. */
+  stop(): Promise<void>;
+}
+
+/** Starts the sources that are configured (files are started with the inventory), and what keeps series and dictionaries up with it. */
+export function startTagging(options: TaggingOptions): Tagging {
+  const { tags, config, control, series, append, store, metrics, log } = options;
+  const { organisations } = config;
+  const stops: (() => Promise<void> | void)[] = [];
+  const late: (() => void)[] = [];
+
+  for (const org of organisations) {
+    const agents = createAgentSource({ org, reports: control.reports, agents: control.knownAgents, metrics, log });
+    tags.add(agents);
+    agents.start();
+    stops.push(() => agents.stop());
+  }
+  for (const cluster of config.tags.kubernetes) {
+    const source = createKubernetesSource({ cluster, org: cluster.org ?? organisations[0] ?? 1, metrics, log });
+    tags.add(source);
+    late.push(() => source.start());
+    stops.push(() => source.stop());
+  }
+  const { servers, problems } = prometheusServers({
+    addresses: config.tags.prometheusAddresses,
+    groups: config.agents.groups,
+    organisations,
+  });
+  if (problems.length > 0) log.warn({ problems }, 'Prometheus servers that cannot be asked for their targets');
+  const targets = createPrometheusTargets({ servers, append, log });
+  for (const source of targets.sources) tags.add(source);
+  targets.start();
+  stops.push(() => targets.stop());
+
+  const taggers = new Map<number, SeriesTagger>();
+  for (const org of organisations) {
+    const inventory = tags.find(org);
+    const dictionary = series.get(org);
+    if (inventory === undefined || dictionary === undefined) continue;
+    const subjects = new SeriesSubjects({ org: inventory, targets: () => targets.table(org) });
+    taggers.set(org, subjects);
+    const changes = new TagChanges({ org, series: dictionary.series, tagger: subjects, append, metrics, log });
+    const names = new DictionaryWriter({ org: inventory, names: tags.names, append, log });
+    subjects.start();
+    names.start();
+    stops.push(async () => {
+      subjects.stop();
+      await changes.stop();
+      await names.stop();
+    });
+  }
+  const prefix = config.tags.autoTaggingPrefix;
+  const customTags = createCustomTags(tags.find);
+  return {
+    seriesTagger: (org) => taggers.get(org),
+    labels: prefix === '' ? undefined : new SeriesTagLabels({ store, prefix, names: tags.names, customTags }),
+    startWatches() {
+      for (const start of late) start();
+    },
+    async stop() {
+      for (const stop of stops) await stop();
+    },
+  };
+}

@@ -1,0 +1,90 @@
+import type { Batch } from '../batch/batch.ts';
+import { BatchBuilder, type FixedBuilder } from '../batch/builder.ts';
+import { customTagMap, nameMap } from '../catalog/flow-tags.ts';
+
+export interface NameRow {
+  readonly kind: string;
+  readonly id: number;
+  readonly deviceType: number;
+  readonly name: string;
+  readonly isDeleted: boolean;
+}
+
+export interface CustomTagRow {
+  readonly kind: string;
+  readonly id: number;
+  readonly family: string;
+  readonly name: string;
+  readonly value: string;
+  readonly isDeleted: boolean;
+}
+
+/** Rows of flow_tag.*, in use until `append` has settled. */
+export class DictionaryRows {
+  readonly #names = new Rows(new BatchBuilder(nameMap, 64));
+  readonly #tags = new Rows(new BatchBuilder(customTagMap, 64));
+
+  get count(): number {
+    return this.#names.builder.rows + this.#tags.builder.rows;
+  }
+
+  addName({ kind, id, deviceType, name, isDeleted }: NameRow, nowMs: number): void {
+    const { builder } = this.#names;
+    builder.string('kind').appendText(kind);
+    builder.fixed('id').appendUint(id);
+    builder.fixed('device_type').appendUint(deviceType);
+    builder.string('name').appendText(name);
+    this.#names.end(isDeleted, nowMs);
+  }
+
+  addTag({ kind, id, family, name, value, isDeleted }: CustomTagRow, nowMs: number): void {
+    const { builder } = this.#tags;
+    builder.string('kind').appendText(kind);
+    builder.fixed('id').appendUint(id);
+    builder.string('family').appendText(family);
+    builder.string('name').appendText(name);
+    builder.string('value').appendText(value);
+    this.#tags.end(isDeleted, nowMs);
+  }
+
+  finish(org: number): Batch[] {
+    return [this.#names, this.#tags].flatMap((rows) => (rows.builder.rows === 0 ? [] : [rows.finish(org)]));
+  }
+
+  reset(): void {
+    this.#names.reset();
+    this.#tags.reset();
+  }
+}
+
+/** A builder with the columns that both tables end with. */
+class Rows {
+  readonly builder: BatchBuilder;
+  readonly #isDeleted: FixedBuilder;
+  readonly #time: FixedBuilder;
+  #min = Infinity;
+  #max = -Infinity;
+
+  constructor(builder: BatchBuilder) {
+    this.builder = builder;
+    this.#isDeleted = builder.fixed('is_deleted');
+    this.#time = builder.fixed('time');
+  }
+
+  end(isDeleted: boolean, nowMs: number): void {
+    this.#isDeleted.appendUint(isDeleted ? 1 : 0);
+    this.#time.appendHalves(nowMs % 4294967296, Math.floor(nowMs / 4294967296));
+    this.#min = Math.min(this.#min, nowMs);
+    this.#max = Math.max(this.#max, nowMs);
+  }
+
+  finish(org: number): Batch {
+    return this.builder.finish(org, this.#min, this.#max);
+  }
+
+  reset(): void {
+    this.builder.reset();
+    this.#min = Infinity;
+    this.#max = -Infinity;
+  }
+}

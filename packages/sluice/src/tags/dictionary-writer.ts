@@ -1,0 +1,182 @@
+import { errorText } from '../base/errors.ts';
+import type { Append } from '../base/ports.ts';
+import type { Batch } from '../batch/batch.ts';
+import { rateLimited, type Log } from '../telemetry/log.ts';
+import { WORKLOAD_TYPES, type Pairs, type Resource, type ResourceKind } from './description.ts';
+import { DictionaryRows } from './dictionary-rows.ts';
+import type { IdRecord } from './id-file.ts';
+import { kindFacts, RESOURCE_KINDS } from './kinds.ts';
+import type { OrgInventory } from './org-inventory.ts';
+import { Slices } from './slices.ts';
+
+export interface DictionaryWriterOptions {
+  readonly org: OrgInventory;
+  /** Grows with every change of the inventory. */
+  readonly names: { readonly version: number };
+  readonly append: Append<Batch>;
+  readonly log: Log;
+  /** How often it is looked whether anything has changed. Default 5 s. */
+  readonly intervalMs?: number;
+  readonly now?: () => number;
+}
+
+const INTERVAL_MS = 5000;
+/** Everything is said again after this time, also after a start. */
+const REPEAT_MS = 24 * 3_600_000;
+const MOST_ROWS = 2000;
+
+/** Kinds with custom tags, by family. */
+const FAMILIES: readonly (readonly [
+  kind: ResourceKind,
+  family: string,
+  pairs: (resource: Resource) => Pairs | undefined,
+])[] = [
+  ['pod', 'k8s.label', (one) => (one.kind === 'pod' ? one.labels : undefined)],
+  ['pod', 'k8s.annotation', (one) => (one.kind === 'pod' ? one.annotations : undefined)],
+  ['pod', 'k8s.env', (one) => (one.kind === 'pod' ? one.environment : undefined)],
+  ['pod_service', 'k8s.label', (one) => (one.kind === 'pod_service' ? one.labels : undefined)],
+  ['pod_service', 'k8s.annotation', (one) => (one.kind === 'pod_service' ? one.annotations : undefined)],
+  ['pod_ns', 'cloud.tag', (one) => (one.kind === 'pod_ns' ? one.cloudTags : undefined)],
+  ['chost', 'cloud.tag', (one) => (one.kind === 'chost' ? one.cloudTags : undefined)],
+  ['gprocess', 'os.app', (one) => (one.kind === 'gprocess' ? one.appTags : undefined)],
+];
+
+const NONE: Pairs = [];
+
+/**
+ * Keeps flow_tag.* current: rows for what has changed since they were last written, a few milliseconds of work at a time. What the journal refuses is
+ * tried again with the next look.
+ */
+export class DictionaryWriter {
+  readonly #options: DictionaryWriterOptions;
+  readonly #now: () => number;
+  readonly #rows = new DictionaryRows();
+  readonly #mayLog = rateLimited(60_000);
+  /** What rows say of names, by kind and id. */
+  #names = new Map<ResourceKind, Map<number, string>>();
+  /** And of custom tags, by place in FAMILIES and id. */
+  #pairs = new Map<number, Map<number, Pairs>>();
+  #version = 0;
+  #beganMs = -Infinity;
+  #timer: NodeJS.Timeout | undefined;
+  #running: Promise<void> | undefined;
+
+  constructor(options: DictionaryWriterOptions) {
+    this.#options = options;
+    this.#now = options.now ?? Date.now;
+  }
+
+  start(): void {
+    const { intervalMs = INTERVAL_MS } = this.#options;
+    this.#timer = setInterval(() => void this.look(), intervalMs).unref();
+  }
+
+  async stop(): Promise<void> {
+    clearInterval(this.#timer);
+    await this.#running;
+  }
+
+  /** Writes what has changed. Never rejects. */
+  async look(): Promise<void> {
+    this.#running ??= this.#write()
+      .catch((error: unknown) => this.#complain(error))
+      .finally(() => {
+        this.#running = undefined;
+      });
+    await this.#running;
+  }
+
+  async #write(): Promise<void> {
+    const { names, org } = this.#options;
+    const nowMs = this.#now();
+    const { version } = names;
+    const isRepeat = nowMs - this.#beganMs >= REPEAT_MS;
+    if (version === this.#version && !isRepeat) return;
+    if (isRepeat) {
+      this.#names = new Map();
+      this.#pairs = new Map();
+    }
+    const slices = new Slices();
+    const pending: (() => void)[] = [];
+    const pause = async () => {
+      if (this.#rows.count >= MOST_ROWS) await this.#flush(pending);
+      if (slices.isDue) await slices.pause();
+    };
+    for (const kind of RESOURCE_KINDS) {
+      for (const record of org.ids.records(kind)) {
+        this.#name(record, pending);
+        await pause();
+      }
+    }
+    for (const [place, [kind]] of FAMILIES.entries()) {
+      const seen = new Set<number>();
+      for (const { resource, id } of org.builder.all(kind).values()) {
+        if (id === 0) continue;
+        seen.add(id);
+        this.#tags(place, id, resource, pending);
+        await pause();
+      }
+      for (const id of this.#pairs.get(place)?.keys() ?? []) {
+        if (!seen.has(id)) this.#tags(place, id, undefined, pending);
+        await pause();
+      }
+    }
+    await this.#flush(pending);
+    this.#version = version;
+    if (isRepeat) this.#beganMs = nowMs;
+  }
+
+  #name({ kind, id, key, name, goneS }: IdRecord, pending: (() => void)[]): void {
+    if (id === 0) return;
+    const known = this.#names.get(kind) ?? new Map<number, string>();
+    this.#names.set(kind, known);
+    const type = deviceTypeOf(kind, key);
+    const said = `${goneS === 0 ? '' : 'gone '}${type} ${name}`;
+    if (known.get(id) === said) return;
+    this.#rows.addName({ kind, id, deviceType: type, name, isDeleted: goneS !== 0 }, this.#now());
+    pending.push(() => known.set(id, said));
+  }
+
+  #tags(place: number, id: number, resource: Resource | undefined, pending: (() => void)[]): void {
+    const [kind, family, pairsOf] = FAMILIES[place]!;
+    const known = this.#pairs.get(place) ?? new Map<number, Pairs>();
+    this.#pairs.set(place, known);
+    const before = known.get(id) ?? NONE;
+    const pairs = (resource === undefined ? undefined : pairsOf(resource)) ?? NONE;
+    if (before === pairs) return;
+    const old = new Map(before);
+    const nowMs = this.#now();
+    for (const [name, value] of pairs) {
+      if (old.get(name) !== value) this.#rows.addTag({ kind, id, family, name, value, isDeleted: false }, nowMs);
+      old.delete(name);
+    }
+    for (const name of old.keys()) this.#rows.addTag({ kind, id, family, name, value: '', isDeleted: true }, nowMs);
+    pending.push(() => (pairs.length === 0 ? known.delete(id) : known.set(id, pairs)));
+  }
+
+  async #flush(pending: (() => void)[]): Promise<void> {
+    const { append, org } = this.#options;
+    const done = pending.splice(0);
+    const batches = this.#rows.finish(org.org);
+    try {
+      if (batches.length > 0) await append(batches);
+    } finally {
+      this.#rows.reset();
+    }
+    for (const note of done) note();
+  }
+
+  #complain(error: unknown): void {
+    const { log, org } = this.#options;
+    this.#rows.reset();
+    this.#mayLog((suppressed) =>
+      log.warn({ org: org.org, cause: errorText(error), suppressed }, 'cannot write dictionaries of tags; tried again'),
+    );
+  }
+}
+
+const TYPES = new Map<string | undefined, number>(Object.entries(WORKLOAD_TYPES));
+
+function deviceTypeOf(kind: ResourceKind, key: string): number {
+  return kind === 'pod_group' ? (TYPES.get(key.split('/').at(-2)) ?? 0) : (kindFacts(kind).device ?? 0);
+}
