@@ -21,6 +21,8 @@ const command = fileURLToPath(new URL('../packages/sluice/bin/sluice.js', import
 const frames = fileURLToPath(new URL('../packages/sluice/test/fixtures/agent', import.meta.url));
 const ROUNDS = 5;
 const WAIT_MS = 60_000;
+/** Compression of a frame, as agents do it. */
+const ZSTD = 3;
 /** Rows of agents are in the database by then, if it keeps up. */
 const STORED_MS = 12_000;
 
@@ -30,6 +32,8 @@ const NOT_SENT = new Map([
   ['event.event', 'agents send no Kubernetes events any more (nor does the hub take them)'],
   ['flow_log.l4_packet', 'only agents of the enterprise edition send the headers of packets'],
   ['flow_metrics.traffic_policy.1m', 'only agents of the enterprise edition count by policy'],
+  ['flow_tag.custom_tag_map', 'nobody tells the hub of labels of pods here (docs/tags.md)'],
+  ['flow_tag.name_map', 'nobody tells the hub of resources here (docs/tags.md)'],
 ]);
 
 const { values: options } = parseArgs({
@@ -54,7 +58,8 @@ try {
 
 async function demo(): Promise<void> {
   const listen = ['http', 'integration', 'agent', 'control'].flatMap((name) => ['--set', `listen.${name}=127.0.0.1:0`]);
-  const hub = spawn(process.execPath, [command, 'serve', '--data-dir', join(folder, 'data'), ...listen], {
+  const tags = ['--set', `tags.files=[${JSON.stringify(knownMachines())}]`];
+  const hub = spawn(process.execPath, [command, 'serve', '--data-dir', join(folder, 'data'), ...listen, ...tags], {
     stdio: ['ignore', 'pipe', 'pipe'],
     // A Ctrl-C is for this program, which ends the hub.
     detached: true,
@@ -105,11 +110,25 @@ async function replay(to: string): Promise<void> {
   if (code !== 0) throw new Error(`sluice replay ended with ${code}`);
 }
 
+/** A file of static tags: what rows say of addresses, and the dictionaries of its names. */
+function knownMachines(): string {
+  const path = join(folder, 'tags.yaml');
+  writeFileSync(
+    path,
+    `regions: [{ name: demo, own: true }]
+vpcs: [{ name: demo, id: 1, region: demo }]
+subnets: [{ name: shop-floor, vpc: demo, cidrs: [10.0.0.0/8] }]
+chosts: [{ name: till-1, vpc: demo, address: 10.1.0.6, tags: { team: shop } }]
+`,
+  );
+  return path;
+}
+
 /** What agents send of processes that they watch (`ai_agent_root_pid`): the agent of the recordings watched none. */
 function watchedProcesses(): string {
   const rootPid = Buffer.from([(14 << 3) | 0, 0xd2, 0x09]);
   const watched = readFrames([join(frames, 'PROC_EVENT')]).map((frame) =>
-    encodeFrame({ ...frame, records: frame.records.map((record) => Buffer.concat([record, rootPid])) }),
+    encodeFrame({ ...frame, encoder: ZSTD, records: frame.records.map((record) => Buffer.concat([record, rootPid])) }),
   );
   const path = join(folder, 'watched.bin');
   writeFileSync(path, Buffer.concat(watched));

@@ -31,7 +31,7 @@ import type { RowIds } from './receivers/row-ids.ts';
 import type { RowTarget } from './receivers/row-target.ts';
 import { createTelegrafDecoder } from './receivers/telegraf/record.ts';
 import { createTelegrafWrite } from './receivers/telegraf/write.ts';
-import type { Log } from './telemetry/log.ts';
+import { rateLimited, type Log } from './telemetry/log.ts';
 import type { Metrics } from './telemetry/metrics.ts';
 
 /** Label of what agents send, in metrics. */
@@ -70,7 +70,14 @@ export function startInputs(options: InputsOptions): Inputs {
   const spans = { ...common, limits: toTracesLimits(options.limits) };
   const profiles = { ...common, limits: toProfileLimits(options.limits) };
   const logs = { ...common, limits: toLogLimits(options.limits) };
-  const procEvents = createProcEventDecoder(common);
+  const mayLog = rateLimited(10_000);
+  const procEvents = createProcEventDecoder({
+    ...common,
+    failed: (error) => {
+      metrics.droppedRows.inc({ input: AGENT_INPUT, reason: 'bug' });
+      mayLog((suppressed) => options.log.error({ err: error, suppressed }, 'BUG: a row cannot be made; it is dropped'));
+    },
+  });
   const prometheus = createPrometheusRecordDecoder({
     write: (body, org, labels, agent) => remoteWrite.forward(body, org, labels, agent),
   });

@@ -1,3 +1,5 @@
+import { textTable } from '../base/text-table.ts';
+
 /** An agent as `GET /api/v1/agents` lists it. Times are ISO 8601; fields of what is not known are absent. */
 export interface AgentListing {
   readonly id: number;
@@ -64,16 +66,7 @@ export function agentTable(agents: readonly AgentListing[], nowMs: number): stri
     agent.data === undefined ? '-' : String(agent.data.rows_per_second),
     says(agent, nowMs),
   ]);
-  const table = [COLUMNS, ...rows.map((row) => row.map((cell) => plain(cell)))];
-  const widths = COLUMNS.map((_, column) => Math.max(...table.map((row) => row[column]?.length ?? 0)));
-  return table
-    .map((row) =>
-      row
-        .map((cell, column) => cell.padEnd(widths[column] ?? 0))
-        .join('  ')
-        .trimEnd(),
-    )
-    .join('\n');
+  return textTable(COLUMNS, rows, MAX_CELL);
 }
 
 function says(agent: AgentListing, nowMs: number): string {
@@ -99,10 +92,4 @@ function age(time: string | undefined, nowMs: number): string {
   if (seconds < 120) return `${seconds}s`;
   if (seconds < 7200) return `${Math.round(seconds / 60)}m`;
   return seconds < 172_800 ? `${Math.round(seconds / 3600)}h` : `${Math.round(seconds / 86_400)}d`;
-}
-
-/** Agents name themselves: nothing of it may steer a terminal. */
-function plain(cell: string): string {
-  const text = cell.replaceAll(/\p{C}/gu, '?');
-  return text.length > MAX_CELL ? `${text.slice(0, MAX_CELL - 1)}…` : text;
 }

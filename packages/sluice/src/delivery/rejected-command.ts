@@ -1,5 +1,5 @@
 import { parseArgs, type ParseArgsOptionsConfig } from 'node:util';
-import { shownTable } from './plain-table.ts';
+import { textTable } from '../base/text-table.ts';
 import type { RejectedListing, ReplayListing } from './rejected-api.ts';
 import type { RejectedItem } from './rejected-format.ts';
 
@@ -82,7 +82,7 @@ function changing(
 
 function rejectedTable(items: readonly RejectedListing[], nowMs: number): string {
   if (items.length === 0) return 'nothing was rejected';
-  return shownTable(
+  return textTable(
     ['EXPORTER', 'ID', 'AGE', 'DATA SOURCE', 'ORG', 'ROW', 'BYTES', 'KIND', 'REASON'],
     items.map(({ exporter, id, time, table, org, row, bytes, kind, reason }) => [
       exporter,

@@ -1,4 +1,5 @@
 import { parseArgs, type ParseArgsOptionsConfig } from 'node:util';
+import { textTable } from '../base/text-table.ts';
 import type { Explanation, FoundResource, ListedResource } from './explain.ts';
 import { RESOURCE_KINDS } from './kinds.ts';
 import type { TagsOverview } from './tags-api.ts';
@@ -91,13 +92,13 @@ function shownOverview({ resources, sources }: TagsOverview, nowMs: number): str
   ]);
   const kindRows = Object.entries(resources).map(([kind, count]) => [kind, String(count)]);
   if (sources.length === 0) return 'no source of tags is configured: docs/tags.md';
-  return `${columns(['SOURCE', 'STATE', 'AGE', 'RESOURCES', 'ERROR'], sourceRows)}\n\n${columns(['KIND', 'RESOURCES'], kindRows)}`;
+  return `${textTable(['SOURCE', 'STATE', 'AGE', 'RESOURCES', 'ERROR'], sourceRows)}\n\n${textTable(['KIND', 'RESOURCES'], kindRows)}`;
 }
 
 function shownList(found: readonly ListedResource[]): string {
   if (found.length === 0) return 'none';
   const rows = found.map((one) => [String(one.id), one.name, one.addresses.join(' '), one.sources.join(', '), one.key]);
-  return columns(['ID', 'NAME', 'ADDRESSES', 'SOURCES', 'KEY'], rows);
+  return textTable(['ID', 'NAME', 'ADDRESSES', 'SOURCES', 'KEY'], rows);
 }
 
 function shownExplanation({ at, steps, found }: Explanation): string {
@@ -109,30 +110,10 @@ function shownFound({ kind, key, name, sources, address, tags, labels }: FoundRe
   const rows = Object.entries(tags).map(([column, tag]) => [`  ${column}`, String(tag.id), tag.name || '-']);
   const told = sources.length === 0 ? '' : `, told by ${sources.join(', ')}`;
   const pairs = Object.entries(labels ?? {}).map(([label, value]) => `\n  label ${plain(label)} = ${plain(value)}`);
-  return `\n${plain(name || `${kind} ${key}`)} at ${address}${plain(told)}\n${columns(['  COLUMN', 'ID', 'NAME'], rows)}${pairs.join('')}`;
-}
-
-const MOST_CELL = 100;
-
-function columns(head: readonly string[], rows: readonly (readonly string[])[]): string {
-  const table = [head, ...rows.map((row) => row.map(cut))];
-  const widths = head.map((_, column) => Math.max(...table.map((row) => row[column]?.length ?? 0)));
-  return table
-    .map((row) =>
-      row
-        .map((cell, column) => cell.padEnd(widths[column]!))
-        .join('  ')
-        .trimEnd(),
-    )
-    .join('\n');
+  return `\n${plain(name || `${kind} ${key}`)} at ${address}${plain(told)}\n${textTable(['  COLUMN', 'ID', 'NAME'], rows)}${pairs.join('')}`;
 }
 
 /** Names come from elsewhere: nothing of them may steer a terminal. */
 function plain(cell: string): string {
   return cell.replaceAll(/\p{C}/gu, '?');
-}
-
-function cut(cell: string): string {
-  const text = plain(cell);
-  return text.length > MOST_CELL ? `${text.slice(0, MOST_CELL - 1)}…` : text;
 }

@@ -27,9 +27,16 @@ test(
     const without = [...rows].filter(([, text]) => !(Number(text) > 0) && !text.startsWith('made in the database'));
     assert.deepEqual(
       without.map(([table]) => table),
-      ['deepflow_admin.deepflow_server', 'event.event', 'flow_log.l4_packet', 'flow_metrics.traffic_policy.1m'],
+      [
+        'deepflow_admin.deepflow_server',
+        'event.event',
+        'flow_log.l4_packet',
+        'flow_metrics.traffic_policy.1m',
+        'flow_tag.custom_tag_map',
+        'flow_tag.name_map',
+      ],
       demo.output(),
     );
-    for (const [table, text] of without) assert.match(text, /^0: .*(agents|servers)/, table);
+    for (const [table, text] of without) assert.match(text, /^0: .*(agents|servers|the hub)/, table);
   },
 );

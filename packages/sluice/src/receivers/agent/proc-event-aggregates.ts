@@ -71,6 +71,8 @@ export interface FileAggregatesOptions {
   readonly rowIds: RowIds;
   /** Most runs of accesses that are gathered at a time, and most bytes of their texts; at either all are written out. */
   readonly limits?: { readonly runs: number; readonly textBytes: number };
+  /** Told when a run could not be written, which must not happen; it is dropped. Runs are written by a timer: nobody else would catch it. */
+  readonly failed?: ((error: unknown) => void) | undefined;
 }
 
 /**
@@ -83,16 +85,18 @@ export class FileAggregates {
   readonly #target: RowTarget;
   readonly #rowIds: RowIds;
   readonly #limits: { readonly runs: number; readonly textBytes: number };
+  readonly #failed: (error: unknown) => void;
   readonly #runs = new Map<string, Run>();
   /** Runs by their file, so that an event of the file finds them. */
   readonly #files = new Map<string, Set<Run>>();
   #textBytes = 0;
   readonly #id = new Uint32Array(2);
 
-  constructor({ target, rowIds, limits = { runs: 65_536, textBytes: 16 * 1024 * 1024 } }: FileAggregatesOptions) {
+  constructor({ target, rowIds, limits, failed }: FileAggregatesOptions) {
     this.#target = target;
     this.#rowIds = rowIds;
-    this.#limits = limits;
+    this.#limits = limits ?? { runs: 65_536, textBytes: 16 * 1024 * 1024 };
+    this.#failed = failed ?? rethrow;
   }
 
   /** Runs that are being gathered. */
@@ -140,7 +144,8 @@ export class FileAggregates {
         name: textOf(bytes, texts, FILE_NAME),
       }),
       count: 1,
-      texts: TEXTS.map((_, index) => bytes.slice(texts[index * 2], texts[index * 2 + 1])),
+      // Copies: the memory of a message is given back long before its run is written. `slice` of a Buffer is none.
+      texts: TEXTS.map((_, index) => new Uint8Array(bytes.subarray(texts[index * 2], texts[index * 2 + 1]))),
     };
     this.#runs.set(key, run);
     this.#textBytes += key.length + run.file.length;
@@ -156,6 +161,16 @@ export class FileAggregates {
     ofFile?.delete(run);
     if (ofFile?.size === 0) this.#files.delete(run.file);
     const block = this.#target.block(fileAggEvent, run.org);
+    try {
+      this.#fill(block, run);
+      block.commit(run.seconds * 1000);
+    } catch (error) {
+      block.abandon();
+      this.#failed(error);
+    }
+  }
+
+  #fill(block: RowBlock, run: Run): void {
     this.#rowIds.next(fileAggEvent, run.seconds, this.#id);
     block.setNumber(columns.time, run.seconds);
     block.setHalves(columns['_id'], this.#id[0]!, this.#id[1]!);
@@ -184,8 +199,11 @@ export class FileAggregates {
       const text = run.texts[index]!;
       block.setTextBytes(columns[name], text, 0, text.length);
     }
-    block.commit(run.seconds * 1000);
   }
+}
+
+function rethrow(error: unknown): never {
+  throw error;
 }
 
 /** A file of a process tree. */

@@ -26,6 +26,8 @@ export interface ProcEventOptions {
   readonly rowIds: RowIds;
   /** Epoch milliseconds. */
   readonly now: () => number;
+  /** Told when a gathered row could not be written, which must not happen; it is dropped. */
+  readonly failed?: (error: unknown) => void;
 }
 
 /** The decoder gathers rows of event.file_agg_event, so it has a life of its own. */
@@ -103,11 +105,11 @@ class Decoder implements ProcEventDecoder {
   readonly #lifecycle;
   #timer: NodeJS.Timeout | undefined;
 
-  constructor({ target, rowIds, now }: ProcEventOptions) {
+  constructor({ target, rowIds, now, failed }: ProcEventOptions) {
     this.#target = target;
     this.#rowIds = rowIds;
     this.#now = now;
-    this.#aggregates = new FileAggregates({ target, rowIds });
+    this.#aggregates = new FileAggregates({ target, rowIds, failed });
     this.#accesses = new EventRows({
       source: fileEvent,
       plans: ioPlans,

@@ -120,3 +120,45 @@ test('a sum of bytes stays within its column', () => {
   assert.equal(row?.['bytes'], 0xffff_ffff);
   assert.equal(row?.['duration'], String(2n ** 64n - 3n));
 });
+
+test('what is gathered does not lie in the message, whose memory is given back', () => {
+  const target = new BlockTarget();
+  const aggregates = new FileAggregates({ target, rowIds: new RowIds({ hubId: 0 }) });
+  const one = access('a.txt');
+  // As bodies come that were compressed.
+  const body = Buffer.from(new Uint8Array(one.bytes).buffer);
+  aggregates.add({ ...one, bytes: body });
+  body.buffer.transfer(0);
+  aggregates.flush();
+  assert.equal(target.take('event.file_agg_event')[0]?.['file_name'], 'a.txt');
+});
+
+test('a run that cannot be written is dropped and told, and the others are written', () => {
+  const target = new BlockTarget();
+  const rowIds = new RowIds({ hubId: 0 });
+  const failures: unknown[] = [];
+  const aggregates = new FileAggregates({
+    target,
+    rowIds: Object.assign(Object.create(rowIds) as RowIds, {
+      next: (...rest: Parameters<RowIds['next']>) => {
+        if (rest[1] === 2000) throw new Error('a mistake');
+        rowIds.next(...rest);
+      },
+    }),
+    failed: (error) => failures.push(error),
+  });
+  for (const [name, seconds] of [
+    ['a', 1000],
+    ['b', 2000],
+    ['c', 1000],
+  ] as const) {
+    aggregates.add({ ...access(name), seconds });
+  }
+  aggregates.flush();
+  assert.equal(failures.length, 1);
+  assert.equal(aggregates.pending, 0);
+  assert.deepEqual(
+    target.take('event.file_agg_event').map((row) => row['file_name']),
+    ['a', 'c'],
+  );
+});
