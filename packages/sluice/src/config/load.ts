@@ -2,6 +2,7 @@ import { resolve } from 'node:path';
 import type { z } from 'zod';
 import { bug } from '../base/errors.ts';
 import { adoptAgentPort } from './agent-port.ts';
+import { adoptStorageDisabled } from './storage-disabled.ts';
 import { adoptTagPrefix } from './tag-prefix.ts';
 import { crossChecks, forwarderNotes } from './cross-checks.ts';
 import { checkDeepflow } from './deepflow.ts';
@@ -41,7 +42,7 @@ export interface LoadedConfig {
 /** Reads the configuration. Never throws for anything that stands in the file, the options or the environment: it says what is wrong. */
 export function loadConfig(options: LoadOptions): LoadedConfig {
   const problems: Problem[] = [];
-  const adopted = adoptTagPrefix(adoptAgentPort(readTree(options, problems)));
+  const adopted = adoptStorageDisabled(adoptTagPrefix(adoptAgentPort(readTree(options, problems))));
   const { root } = adopted;
   if (root !== undefined && root.kind !== 'mapping') {
     problems.push({ place: root.place, message: 'expected keys and values (a mapping) at the top' });

@@ -40,6 +40,7 @@ export interface SenderOptions {
 }
 
 /** With 1.0, metadata goes in requests of its own, as Prometheus sends it: this often, and so many entries in each. */
+const METADATA_TIMEOUT_MS = 5000;
 const METADATA_EVERY_MS = 60_000;
 const METADATA_ENTRIES = 2000;
 const COMPLAIN_MS = 60_000;
@@ -176,7 +177,9 @@ export class Sender {
     const all = [...metadata.values()];
     for (let from = 0; from < all.length; from += METADATA_ENTRIES) {
       const body = encodeWriteRequest({ metadata: all.slice(from, from + METADATA_ENTRIES) });
-      const first = { ...target, attempt: 0 };
+      // The batch was taken: this must not make it fail.
+      const signal = AbortSignal.any([target.signal, AbortSignal.timeout(METADATA_TIMEOUT_MS)]);
+      const first = { ...target, attempt: 0, signal };
       const answer = await this.#post({ endpoint, message: WRITE_REQUEST, body, target: first });
       const isTaken = 'status' in answer && answer.status >= 200 && answer.status < 300;
       if (isTaken) continue;
