@@ -24,17 +24,14 @@ test(
       }),
     );
     assert.deepEqual([...rows.keys()], dataSources.map(({ id }) => id).toSorted(), demo.output());
-    const without = [...rows].filter(([, text]) => !(Number(text) > 0) && !text.startsWith('made in the database'));
+    // What the inventory knows of the demo's agents may be written by then, or not yet.
+    const isAsked = (table: string) => !table.startsWith('flow_tag.');
+    const without = [...rows].filter(
+      ([table, text]) => isAsked(table) && !(Number(text) > 0) && !text.startsWith('made in the database'),
+    );
     assert.deepEqual(
       without.map(([table]) => table),
-      [
-        'deepflow_admin.deepflow_server',
-        'event.event',
-        'flow_log.l4_packet',
-        'flow_metrics.traffic_policy.1m',
-        'flow_tag.custom_tag_map',
-        'flow_tag.name_map',
-      ],
+      ['deepflow_admin.deepflow_server', 'event.event', 'flow_log.l4_packet', 'flow_metrics.traffic_policy.1m'],
       demo.output(),
     );
     for (const [table, text] of without) assert.match(text, /^0: .*(agents|servers|the hub)/, table);
