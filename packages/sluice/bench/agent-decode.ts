@@ -20,7 +20,7 @@ import { RowIds } from '../src/receivers/row-ids.ts';
 import type { RowTarget } from '../src/receivers/row-target.ts';
 
 /** As in the hub. */
-const BLOCK_ROWS = 1024;
+const BLOCK_ROWS = 1023;
 const ROUNDS = 60;
 
 const fixtures = new URL('../test/fixtures/', import.meta.url);

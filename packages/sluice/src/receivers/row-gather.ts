@@ -37,10 +37,13 @@ export interface GatherLimits {
   readonly maxRetryMs: number;
 }
 
-/** Blocks of a thousand rows stay in the processor's cache: decoding takes a tenth less time than in larger ones. */
+/**
+ * Blocks of a thousand rows stay in the processor's cache: decoding takes a tenth less time than in larger ones. One less than a power of two: the row
+ * behind the last one has to fit as well, and blocks grow by doubling.
+ */
 const LIMITS: GatherLimits = {
   gatherMs: 200,
-  blockRows: 1024,
+  blockRows: 1023,
   blockBytes: 4 * 1024 * 1024,
   waitingBytes: 64 * 1024 * 1024,
   retryMs: 100,
