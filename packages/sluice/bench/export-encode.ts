@@ -12,13 +12,13 @@ import { findDataSource } from '../src/catalog/catalog.ts';
 import { ItemBatch } from '../src/delivery/item-batch.ts';
 import { ItemWriter } from '../src/delivery/item-writer.ts';
 import type { ItemSink } from '../src/delivery/types.ts';
-import { toSelection } from '../src/exporters/config.ts';
 import { kafkaExporterSchema } from '../src/exporters/kafka/config.ts';
 import { createKafkaExporter } from '../src/exporters/kafka/exporter.ts';
 import { opentelemetryExporterSchema } from '../src/exporters/opentelemetry/config.ts';
 import { createOpentelemetryExporter } from '../src/exporters/opentelemetry/exporter.ts';
 import { prometheusExporterSchema } from '../src/exporters/prometheus/config.ts';
 import { createPrometheusExporter } from '../src/exporters/prometheus/exporter.ts';
+import type { SelectionConfig } from '../src/exporters/config-filters.ts';
 import { compileSelector } from '../src/exporters/select.ts';
 import { createLog } from '../src/telemetry/log.ts';
 import { createMetrics } from '../src/telemetry/metrics.ts';
@@ -52,8 +52,8 @@ const cases: readonly Case[] = [
 function exporterOf({ table, protocol }: Case) {
   const source = findDataSource(table)!;
   const shared = { 'data-sources': [table], 'export-fields': ['$tag', '$metrics'], 'exclude-self-traffic': false };
-  const selector = (config: Parameters<typeof toSelection>[0]) =>
-    new Map([[table, compileSelector({ config: toSelection(config), source, names, endpoints: () => [] })]]);
+  const selector = (config: SelectionConfig) =>
+    new Map([[table, compileSelector({ config, source, names, endpoints: () => [] })]]);
   const series = { find: () => undefined, load: () => Promise.resolve([]) };
   switch (protocol) {
     case 'kafka': {

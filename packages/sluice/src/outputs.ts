@@ -4,13 +4,14 @@ import { bug } from './base/errors.ts';
 import { findDataSource } from './catalog/catalog.ts';
 import type { ExporterConfig } from './config/exporter-schema.ts';
 import type { Exporter } from './delivery/types.ts';
-import { toSelection } from './exporters/config.ts';
 import { EndpointAddresses, type NamedEndpoint } from './exporters/endpoint-addresses.ts';
 import { createKafkaExporter } from './exporters/kafka/exporter.ts';
 import { createOpentelemetryExporter } from './exporters/opentelemetry/exporter.ts';
 import { createPrometheusExporter } from './exporters/prometheus/exporter.ts';
+import { findHubProcess } from './exporters/hub-process.ts';
 import { compileSelector } from './exporters/select.ts';
 import type { Selector } from './exporters/selection.ts';
+import type { HubProcess } from './exporters/self-traffic.ts';
 import type { Log } from './telemetry/log.ts';
 import type { Metrics } from './telemetry/metrics.ts';
 
@@ -26,10 +27,14 @@ export interface OutputsOptions {
 /** Makes the exporters; nothing connects yet, only names of endpoints are looked up. Throws SluiceError `config_invalid`; then nothing runs. */
 export function createExporters(configs: readonly ExporterConfig[], options: OutputsOptions): Exporter[] {
   const { lookup } = options;
+  const hub = findHubProcess();
   const made = configs.map((config) => {
     const endpoints = () => endpointsOf(config);
     const addresses = new EndpointAddresses({ endpoints, ...(lookup !== undefined && { lookup }) });
-    const exporter = createExporter(config, { ...options, selectors: selectorsOf(config, addresses, options.names) });
+    const exporter = createExporter(config, {
+      ...options,
+      selectors: selectorsOf(config, { addresses, hub, names: options.names }),
+    });
     const close = async () => {
       addresses.stop();
       await exporter.close();
@@ -40,13 +45,20 @@ export function createExporters(configs: readonly ExporterConfig[], options: Out
   return made.map(({ exporter }) => exporter);
 }
 
+interface Surroundings {
+  readonly addresses: EndpointAddresses;
+  readonly hub: HubProcess | undefined;
+  readonly names: Names;
+}
+
 /** What is sent of each data source, by id. */
-function selectorsOf(config: ExporterConfig, addresses: EndpointAddresses, names: Names): Map<string, Selector> {
+function selectorsOf(config: ExporterConfig, around: Surroundings): Map<string, Selector> {
+  const { addresses, hub, names } = around;
   const selectors = new Map<string, Selector>();
   for (const id of config.dataSources) {
     const source = findDataSource(id) ?? bug(`no data source ${id}`);
     const endpoints = () => addresses.current;
-    selectors.set(id, compileSelector({ config: toSelection(config), source, names, endpoints }));
+    selectors.set(id, compileSelector({ config, source, names, endpoints, hub }));
   }
   return selectors;
 }

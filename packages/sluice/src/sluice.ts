@@ -7,6 +7,7 @@ import { bug, errorText, SluiceError } from './base/errors.ts';
 import { formatHostPort, type HostPort } from './base/config-schema.ts';
 import { LinearMemory } from './base/linear-memory.ts';
 import type { ActiveSeries, Readiness, SeriesLabels } from './base/ports.ts';
+import { SERIES_DICTIONARY_READER } from './base/own-readers.ts';
 import { VERSION } from './base/version.ts';
 import { findDataSource } from './catalog/catalog.ts';
 import type { DataSource } from './catalog/types.ts';
@@ -140,7 +141,7 @@ export async function startHub(config: SluiceConfig, log: Log): Promise<Hub> {
     const delivery = createDelivery({ journal, dataDir, metrics, log });
     const announced = followAnnouncements({
       reader: await journal.openReader({
-        name: 'series-dictionary',
+        name: SERIES_DICTIONARY_READER,
         tables: ['prometheus.series'],
         from: 'oldest',
         maxBacklogBytes: ANNOUNCEMENTS_BYTES,

@@ -1,4 +1,5 @@
 import { errorText } from '../base/errors.ts';
+import { isOwnReader } from '../base/own-readers.ts';
 import type { HttpRoute } from '../base/ports.ts';
 import { systemClock, type Clock } from '../journal/clock.ts';
 import type { Files } from '../journal/files.ts';
@@ -8,6 +9,7 @@ import type { Metrics } from '../telemetry/metrics.ts';
 import { ExporterRun } from './exporter-run.ts';
 import { createExportersApi } from './exporters-api.ts';
 import { createRejectedApi } from './rejected-api.ts';
+import type { RejectedStore } from './rejected-store.ts';
 import { RejectedStores } from './rejected-stores.ts';
 import type { Exporter } from './types.ts';
 
@@ -41,8 +43,6 @@ export interface Delivery {
 
 /** Time of a changed or removed exporter for what it has in its lanes. */
 const CHANGE_DEADLINE_MS = 5000;
-/** Readers of the journal that are not exporters. */
-const OTHER_READERS = /^(?:storage|series-dictionary|roll-up-.*)$/;
 
 /** Runs exporters: reads their rows from the journal, sends them with retries, keeps what is rejected. */
 export function createDelivery(options: DeliveryOptions): Delivery {
@@ -63,12 +63,15 @@ export function createDelivery(options: DeliveryOptions): Delivery {
 
   const start = async (exporter: Exporter) => {
     const { name, protocol, tables } = exporter;
-    const store = await stores.of(name, protocol);
-    const run = new ExporterRun({ exporter, journal, store, metrics, log, clock, random });
+    let run: ExporterRun | undefined;
+    let store: RejectedStore;
     try {
+      store = await stores.of(name, protocol);
+      run = new ExporterRun({ exporter, journal, store, metrics, log, clock, random });
       await run.start();
     } catch (error) {
-      run.meter.close();
+      run?.meter.close();
+      await exporter.close();
       throw error;
     }
     runs.set(name, run);
@@ -97,7 +100,7 @@ export function createDelivery(options: DeliveryOptions): Delivery {
       }
     };
     const wanted = new Map(exporters.map((exporter) => [exporter.name, exporter]));
-    const gone = new Set([...runs.keys(), ...journal.readerNames()].filter((name) => !OTHER_READERS.test(name)));
+    const gone = new Set([...runs.keys(), ...journal.readerNames()].filter((name) => !isOwnReader(name)));
     for (const name of wanted.keys()) gone.delete(name);
     await Promise.all(
       [...gone].map((name) =>
@@ -119,7 +122,12 @@ export function createDelivery(options: DeliveryOptions): Delivery {
             return;
           }
           if (run !== undefined) log.info({ exporter: name }, 'exporter is changed and starts again');
-          await end(name);
+          try {
+            await end(name);
+          } catch (error) {
+            await exporter.close();
+            throw error;
+          }
           await start(exporter);
         }),
       ),
@@ -129,7 +137,10 @@ export function createDelivery(options: DeliveryOptions): Delivery {
 
   return {
     apply(exporters) {
-      const changed = busy.then(() => (isStopped ? undefined : change(exporters)));
+      const changed = busy.then(async () => {
+        if (!isStopped) return change(exporters);
+        await Promise.all(exporters.map((exporter) => exporter.close()));
+      });
       busy = changed.catch(() => undefined);
       return changed;
     },

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { scalarText } from '../base/config-schema.ts';
 
-/** Configuration of which rows an exporter sends: `tag-filters`, `tag-filter-condition` and `tag-filters-groups`. */
+/** Configuration of what an exporter sends: its selection, and of that `tag-filters`, `tag-filter-condition` and `tag-filters-groups`. */
 
 /** Rows pass a group by one of its filters, or by all. */
 export interface FilterGroup {
@@ -14,6 +14,22 @@ export interface TagFilter {
   readonly field: string;
   readonly operator: FilterOperator;
   readonly values: readonly string[];
+}
+
+/** What of a data source an exporter sends, as configured; the same for every protocol. */
+export interface SelectionConfig {
+  /** Entries of `export-fields`: categories, names, `$k8s.label` forms. */
+  readonly exportFields: readonly string[];
+  /** A row passes when a group says so; no group = every row passes. `tag-filters` is one group. */
+  readonly filterGroups: readonly FilterGroup[];
+  readonly exportEmptyTag: boolean;
+  readonly exportEmptyMetrics: boolean;
+  readonly translateEnums: boolean;
+  readonly translateNames: boolean;
+  readonly includeImportedSpans: boolean;
+  readonly excludeSelfTraffic: boolean;
+  /** Rows older than this are left out, in milliseconds. */
+  readonly maxAgeMs?: number | undefined;
 }
 
 export type FilterOperator = '=' | '!=' | '~' | '!~' | ':' | '!:';

@@ -1,17 +1,15 @@
 import { createHash } from 'node:crypto';
 import { z } from 'zod';
 import { bytesSchema, durationSchema, flag } from '../base/config-schema.ts';
+import { isOwnReader } from '../base/own-readers.ts';
 import { Secret } from '../base/secret.ts';
 import { headersSchema, tlsSchema, toClientTls, type ClientTls } from './config-client.ts';
-import { filterGroups, filterShape, type FilterGroup } from './config-filters.ts';
-
-export { flag, inlineSecret, mappingWanted, secretPath } from '../base/config-schema.ts';
-export { oneSecret, type SecretSetting } from './config-client.ts';
+import { filterGroups, filterShape, type SelectionConfig } from './config-filters.ts';
 
 /** Configuration that every exporter has, whatever it speaks: one entry of `exporters`. A protocol's config.ts adds its own keys. */
 
 /** What every protocol's configuration has: times in milliseconds, sizes in bytes. */
-export interface SharedSettings<Protocol extends string> {
+export interface SharedSettings<Protocol extends string> extends SelectionConfig {
   /** Identity of its cursor and its rejected items: `name`, or the protocol. */
   readonly name: string;
   readonly protocol: Protocol;
@@ -28,17 +26,8 @@ export interface SharedSettings<Protocol extends string> {
   readonly flushMs: number;
   readonly timeoutMs: number;
   readonly maxBacklogBytes: number;
-  readonly maxAgeMs: number | undefined;
   readonly from: 'tail' | 'oldest';
   readonly retry: RetrySettings;
-  readonly exportFields: readonly string[];
-  readonly filterGroups: readonly FilterGroup[];
-  readonly exportEmptyTag: boolean;
-  readonly exportEmptyMetrics: boolean;
-  readonly translateEnums: boolean;
-  readonly translateNames: boolean;
-  readonly includeImportedSpans: boolean;
-  readonly excludeSelfTraffic: boolean;
   /** HTTP headers or gRPC metadata; the values may be credentials. */
   readonly extraHeaders: ReadonlyMap<string, Secret>;
   readonly tls: ClientTls;
@@ -59,7 +48,7 @@ const count = (most: number) => z.int().min(0).max(most).optional();
 const nameSchema = z
   .string()
   .regex(/^[a-z0-9-]{1,64}$/, { error: 'expected a name of 1 to 64 small letters, digits and dashes' })
-  .refine((name) => name !== 'storage' && name !== 'series-dictionary' && !name.startsWith('roll-up-'), {
+  .refine((name) => !isOwnReader(name), {
     error: 'expected another name: storage, series-dictionary and roll-up-* are readers of the hub itself',
   });
 
@@ -245,21 +234,6 @@ export function toDeliverySettings(config: SharedSettings<string>) {
     maxAgeMs: config.maxAgeMs,
     maxBacklogBytes: config.maxBacklogBytes,
     from: config.from,
-  };
-}
-
-/** What the selection wants of the configuration (SelectionConfig of selection.ts). */
-export function toSelection(config: SharedSettings<string>) {
-  return {
-    exportFields: config.exportFields,
-    filterGroups: config.filterGroups,
-    exportEmptyTag: config.exportEmptyTag,
-    exportEmptyMetrics: config.exportEmptyMetrics,
-    translateEnums: config.translateEnums,
-    translateNames: config.translateNames,
-    includeImportedSpans: config.includeImportedSpans,
-    excludeSelfTraffic: config.excludeSelfTraffic,
-    maxAgeMs: config.maxAgeMs,
   };
 }
 

@@ -1,8 +1,8 @@
 import { writeDecimal } from '../batch/decimal.ts';
-import { putIpv4, putIpv6, putMac } from './address-text.ts';
+import { putIpv4, putIpv6, putMac } from '../base/address-text.ts';
 import { compileExpression } from './fields.ts';
 import { IdIndexes } from './id-indexes.ts';
-import { ipv4Number, ipv6Bytes } from './parse-address.ts';
+import { ipv4Number, ipv6Bytes } from '../base/address.ts';
 import type { TagFilter } from './config-filters.ts';
 
 /**

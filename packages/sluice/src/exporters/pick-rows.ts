@@ -5,7 +5,7 @@ import type { CellSource } from './cells-of.ts';
 import { columnIndex } from './columns.ts';
 import { compileFilters } from './filters.ts';
 import { findOlder } from './row-age.ts';
-import type { SelectionConfig } from './selection.ts';
+import type { SelectionConfig } from './config-filters.ts';
 import type { Endpoint, HubProcess } from './self-traffic.ts';
 import { SelfTraffic } from './self-traffic.ts';
 

@@ -8,7 +8,8 @@ import { resolveFields } from './fields.ts';
 import { nameTablesOf } from './name-tables.ts';
 import { compilePick } from './pick-rows.ts';
 import { PodLabels } from './pod-labels.ts';
-import type { SelectedField, SelectionConfig, Selector } from './selection.ts';
+import type { SelectionConfig } from './config-filters.ts';
+import type { SelectedField, Selector } from './selection.ts';
 import type { Endpoint, HubProcess } from './self-traffic.ts';
 
 export interface SelectorOptions {

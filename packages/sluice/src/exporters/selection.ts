@@ -1,23 +1,6 @@
 import type { Batch } from '../batch/batch.ts';
 import type { ColumnSpec, DataSource } from '../catalog/types.ts';
 import type { Cells } from './cells.ts';
-import type { FilterGroup } from './config-filters.ts';
-
-/** What of a data source an exporter sends, as configured; the same for every protocol. */
-export interface SelectionConfig {
-  /** Entries of `export-fields`: categories, names, `$k8s.label` forms. */
-  readonly exportFields: readonly string[];
-  /** A row passes when a group says so; no group = every row passes. `tag-filters` is one group. */
-  readonly filterGroups: readonly FilterGroup[];
-  readonly exportEmptyTag: boolean;
-  readonly exportEmptyMetrics: boolean;
-  readonly translateEnums: boolean;
-  readonly translateNames: boolean;
-  readonly includeImportedSpans: boolean;
-  readonly excludeSelfTraffic: boolean;
-  /** Rows older than this are left out, in milliseconds. */
-  readonly maxAgeMs?: number | undefined;
-}
 
 /** A field that is exported, in the order of DeepFlow's rows. */
 export interface SelectedField {

@@ -2,7 +2,7 @@ import type { Batch } from '../batch/batch.ts';
 import { valuesOf } from '../batch/read.ts';
 import type { DataSource } from '../catalog/types.ts';
 import { columnIndex, uint32Values, uint8Values } from './columns.ts';
-import { ipv4Number, ipv6Bytes } from './parse-address.ts';
+import { ipv4Number, ipv6Bytes } from '../base/address.ts';
 
 /** A server as connections see it: the address without brackets. */
 export interface Endpoint {

@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { createReadStream } from 'node:fs';
+import { setTimeout as delay } from 'node:timers/promises';
 import { SluiceError } from '../base/errors.ts';
 import type { NativeBlock } from '../batch/native.ts';
 import type { Log } from '../telemetry/log.ts';
@@ -9,6 +10,9 @@ import { NativeStream } from './native-stream.ts';
 import { sql, statementText, type Sql } from './sql.ts';
 import { DEFAULT_QUERY_TIMEOUT_MS, limitSettings } from './statement-settings.ts';
 import type { QueryOptions, Store } from './store.ts';
+
+const KILL_ATTEMPTS = 20;
+const KILL_INTERVAL_MS = 500;
 
 export interface ClickHouseOptions extends ClickHouseLogin {
   /** `http://host:8123` or `https://host:8443`, one per server of the cluster. */
@@ -83,9 +87,20 @@ export function createClickHouse(options: ClickHouseOptions): ClickHouseStore {
   }
 
   async function kill(node: ClickHouseNode, queryId: string): Promise<void> {
-    const statement = sql`KILL QUERY WHERE query_id = ${queryId} ASYNC`;
     try {
-      await node.client.command({ query: statementText(statement), abort_signal: AbortSignal.timeout(10_000) });
+      await killOnce(node, queryId);
+    } catch (error) {
+      log.debug({ url: node.url, error: String(error) }, 'a statement could not be killed');
+    }
+  }
+
+  /** Kills a statement that nobody waits for, until the server has let go of it: one that has only just arrived cannot be found yet. */
+  async function killUntilGone(node: ClickHouseNode, queryId: string): Promise<void> {
+    try {
+      for (let attempt = 0, unseen = 0; attempt < KILL_ATTEMPTS && unseen < 2; attempt++) {
+        if (attempt > 0) await delay(KILL_INTERVAL_MS, undefined, { ref: false });
+        unseen = (await killOnce(node, queryId)) ? 0 : unseen + 1;
+      }
     } catch (error) {
       log.debug({ url: node.url, error: String(error) }, 'a statement could not be killed');
     }
@@ -105,7 +120,7 @@ export function createClickHouse(options: ClickHouseOptions): ClickHouseStore {
     try {
       return await run(signal);
     } catch (error) {
-      if (signal.aborted) void kill(node, queryId);
+      if (signal.aborted) void killUntilGone(node, queryId);
       if (patience.aborted && limit.signal?.aborted !== true) {
         throw new Silence(`no answer within ${(limit.timeoutMs ?? DEFAULT_QUERY_TIMEOUT_MS) / 1000} s`, {
           cause: error,
@@ -197,7 +212,7 @@ export function createClickHouse(options: ClickHouseOptions): ClickHouseStore {
       } finally {
         if (!complete) {
           left.abort();
-          void kill(node, queryId);
+          void killUntilGone(node, queryId);
         }
       }
     },
@@ -228,6 +243,18 @@ export function createClickHouse(options: ClickHouseOptions): ClickHouseStore {
 
     close: () => nodes.close(),
   };
+}
+
+/** Resolves to whether it was found. */
+async function killOnce(node: ClickHouseNode, queryId: string): Promise<boolean> {
+  const statement = sql`KILL QUERY WHERE query_id = ${queryId} ASYNC`;
+  const { stream } = await node.client.exec({
+    query: `${statementText(statement)} FORMAT TSV`,
+    abort_signal: AbortSignal.timeout(10_000),
+  });
+  let length = 0;
+  for await (const piece of bytesOf(stream)) length += piece.length;
+  return length > 0;
 }
 
 /** The server took the request and said nothing in time: asking the others as well would multiply the wait and the load. */

@@ -1,4 +1,4 @@
-import { ParsedAddress } from './address-text.ts';
+import { ParsedAddress } from '../base/address.ts';
 import type { Interface, Resource } from './description.ts';
 import { baseWords, type Facts } from './facts.ts';
 import type { FindHeld } from './held.ts';

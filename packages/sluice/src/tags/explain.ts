@@ -1,5 +1,5 @@
 import { AddressKey } from './address-key.ts';
-import { ip4Text, ip6Text, ParsedAddress } from './address-text.ts';
+import { ip4Text, ip6Text, ParsedAddress } from '../base/address.ts';
 import { NEVER } from './claim-table.ts';
 import type { Held } from './held.ts';
 import type { OrgInventory } from './org-inventory.ts';

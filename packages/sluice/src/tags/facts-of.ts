@@ -1,5 +1,5 @@
 import { address, addressFacts, deviceWords, fillAddress, nodeWords, type Known } from './address-facts.ts';
-import { readCidr } from './address-text.ts';
+import { readCidr } from '../base/address.ts';
 import {
   WORKLOAD_TYPES,
   type Agent,

@@ -1,4 +1,4 @@
-import { ParsedAddress, readCidr } from './address-text.ts';
+import { ParsedAddress, readCidr } from '../base/address.ts';
 import { ClaimWriter } from './claim-writer.ts';
 import type { Pairs, Resource, ResourceKind } from './description.ts';
 import { Facts } from './facts.ts';

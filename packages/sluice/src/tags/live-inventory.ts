@@ -1,5 +1,5 @@
 import type { AddressKey } from './address-key.ts';
-import { mask4, mask6 } from './address-text.ts';
+import { mask4, mask6 } from '../base/address.ts';
 import { AgentRows } from './agent-rows.ts';
 import type { ClaimTable } from './claim-table.ts';
 import { createClaims, MEMBER_KINDS, TABLES, type Claims, type TableName } from './claims.ts';

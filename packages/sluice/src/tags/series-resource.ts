@@ -1,5 +1,5 @@
 import { AddressKey } from './address-key.ts';
-import { ParsedAddress } from './address-text.ts';
+import { ParsedAddress } from '../base/address.ts';
 import { DEFAULT_VPC } from './description.ts';
 import type { OrgInventory } from './org-inventory.ts';
 import { vpcId } from './placement.ts';

@@ -1,4 +1,4 @@
-import { type ParsedAddress, mask4, mask6 } from './address-text.ts';
+import { type ParsedAddress, mask4, mask6 } from '../base/address.ts';
 import { PrefixLengths } from './prefix-lengths.ts';
 
 /** A subnet as addresses within it get it. */

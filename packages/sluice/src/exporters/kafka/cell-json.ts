@@ -1,4 +1,4 @@
-import { putIpv4, putIpv6, putMac } from '../address-text.ts';
+import { putIpv4, putIpv6, putMac } from '../../base/address-text.ts';
 import { ADDRESS, type Cells, type NamedCells } from '../cells.ts';
 import type { SelectedField } from '../selection.ts';
 import { MOST_DIGITS, MOST_FLOAT, putFloat, putSigned, putUnsigned, putUnsigned64 } from './digits.ts';

@@ -1,6 +1,6 @@
 import type { Cells } from '../cells.ts';
 import { ADDRESS } from '../cells.ts';
-import { putIpv4, putIpv6, putMac } from '../address-text.ts';
+import { putIpv4, putIpv6, putMac } from '../../base/address-text.ts';
 import { isUnspecified } from './cell-json.ts';
 import { putFloat, putSigned, putSigned64, putUnsigned, putUnsigned64 } from './digits.ts';
 

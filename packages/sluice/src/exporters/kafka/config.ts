@@ -1,17 +1,8 @@
 import { z } from 'zod';
-import { bytesSchema, type HostPort } from '../../base/config-schema.ts';
+import { bytesSchema, flag, inlineSecret, mappingWanted, secretPath, type HostPort } from '../../base/config-schema.ts';
 import { Secret } from '../../base/secret.ts';
-import {
-  flag,
-  inlineSecret,
-  mappingWanted,
-  oneSecret,
-  secretPath,
-  sharedShape,
-  toSharedSettings,
-  type SecretSetting,
-  type SharedSettings,
-} from '../config.ts';
+import { oneSecret, type SecretSetting } from '../config-client.ts';
+import { sharedShape, toSharedSettings, type SharedSettings } from '../config.ts';
 
 /** An exporter to Kafka. */
 export interface KafkaExporterConfig extends SharedSettings<'kafka'> {

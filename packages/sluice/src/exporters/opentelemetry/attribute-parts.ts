@@ -1,5 +1,5 @@
 import type { ItemWriter } from '../../delivery/item-writer.ts';
-import { putIpv4, putIpv6 } from '../address-text.ts';
+import { putIpv4, putIpv6 } from '../../base/address-text.ts';
 import { ADDRESS, type NamedCells } from '../cells.ts';
 import { putEncoded, putInt, putPlainText, putText, type AttributeKey } from './attribute-bytes.ts';
 import type { OptionalColumn, TextColumn } from './log-columns.ts';

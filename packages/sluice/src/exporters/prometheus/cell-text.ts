@@ -1,7 +1,7 @@
 import { isUtf8 } from 'node:buffer';
 import { writeDecimal } from '../../batch/decimal.ts';
 import { ADDRESS, type Cells, type NamedCells } from '../cells.ts';
-import { putIpv4, putIpv6, putMac } from '../address-text.ts';
+import { putIpv4, putIpv6, putMac } from '../../base/address-text.ts';
 
 /** Room that any value takes at most which is no text: 45 for an address, 24 for a number. */
 const SHORT = 48;

@@ -1,6 +1,6 @@
 import type { HostReport } from '../../base/ports.ts';
 import { isGlobalUnicast } from '../address-kinds.ts';
-import { ParsedAddress } from '../address-text.ts';
+import { ParsedAddress } from '../../base/address.ts';
 import type { Interface, Resource } from '../description.ts';
 import { readAddress, readIpAddress, type HostAddress, type HostInterface } from './ip-address.ts';
 

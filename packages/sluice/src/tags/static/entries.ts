@@ -1,4 +1,4 @@
-import { ParsedAddress, readCidr } from '../address-text.ts';
+import { ParsedAddress, readCidr } from '../../base/address.ts';
 import { DEFAULT_VPC, type Device, type Interface, type InterfaceAddress, type Resource } from '../description.ts';
 import { kindFacts } from '../kinds.ts';
 import { vpcNumber } from '../placement.ts';

@@ -1,4 +1,4 @@
-import { ParsedAddress } from '../address-text.ts';
+import { ParsedAddress } from '../../base/address.ts';
 import type { CustomServiceMemberRef, MemberPort } from '../description.ts';
 import { Fields } from './fields.ts';
 import { shownNode, type MappingNode, type Mistake, type Node } from './tree.ts';

@@ -178,6 +178,7 @@ export async function startChdbFront(directory: string): Promise<ChdbFront> {
     }
     await withSession(async (session) => {
       const stream = session.queryStream(run, { format: format ?? 'TSV' });
+      let whole = false;
       try {
         for await (const chunk of stream) {
           if (response.destroyed) break;
@@ -185,12 +186,14 @@ export async function startChdbFront(directory: string): Promise<ChdbFront> {
           if (!out.write(cut(bytes))) await drained(out);
           if (mishaps.failAnswersAfterBytes !== undefined) break;
         }
+        whole = !response.destroyed;
       } catch (error) {
-        await session.queryAsync('SELECT 1', { format: 'Null' }).catch(() => {});
         if (!response.headersSent) throw error;
         out.write(`__exception__\r\nabcdef\r\n${String(error)}\r\n42 abcdef\r\n__exception__\r\n`);
       } finally {
         stream.cancel();
+        // A stream that was left, failed or was killed holds its statement until the Session runs another one.
+        if (!whole) await session.queryAsync('SELECT 1', { format: 'Null' }).catch(() => {});
       }
       out.end();
     });

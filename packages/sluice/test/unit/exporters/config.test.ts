@@ -3,10 +3,10 @@ import { describe, test } from 'node:test';
 import type { z } from 'zod';
 import { Secret } from '../../../src/base/secret.ts';
 import type { DeliverySettings } from '../../../src/delivery/types.ts';
-import { fingerprint, toDeliverySettings, toSelection } from '../../../src/exporters/config.ts';
+import { fingerprint, toDeliverySettings } from '../../../src/exporters/config.ts';
 import { kafkaExporterSchema } from '../../../src/exporters/kafka/config.ts';
 import { prometheusExporterSchema } from '../../../src/exporters/prometheus/config.ts';
-import type { SelectionConfig } from '../../../src/exporters/selection.ts';
+import type { SelectionConfig } from '../../../src/exporters/config-filters.ts';
 
 const KAFKA = { protocol: 'kafka', endpoints: ['a:9092'], 'data-sources': ['flow_log.l7_flow_log'] };
 const PROMETHEUS = { protocol: 'prometheus', endpoints: ['http://a/w'], 'data-sources': ['flow_metrics.network.1s'] };
@@ -57,8 +57,7 @@ test('what the selection is told', () => {
     'enum-translate-to-name-disabled': true,
     'include-imported-spans': false,
   });
-  const selection: SelectionConfig = toSelection(config);
-  assert.deepEqual(selection, {
+  const selection: Required<SelectionConfig> = {
     exportFields: ['$metrics', 'pod_id'],
     filterGroups: [
       { type: 'and', filters: [{ field: 'pod_id', operator: '=', values: ['1'] }] },
@@ -71,7 +70,8 @@ test('what the selection is told', () => {
     includeImportedSpans: false,
     excludeSelfTraffic: true,
     maxAgeMs: undefined,
-  });
+  };
+  assert.deepEqual({ ...config, ...selection }, config);
 });
 
 describe('the fingerprint', () => {

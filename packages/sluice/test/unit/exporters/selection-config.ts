@@ -1,4 +1,4 @@
-import type { SelectionConfig } from '../../../src/exporters/selection.ts';
+import type { SelectionConfig } from '../../../src/exporters/config-filters.ts';
 
 /** Everything is exported, but for what is said. */
 export function selection(own: Partial<SelectionConfig> = {}): SelectionConfig {

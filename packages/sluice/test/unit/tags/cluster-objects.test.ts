@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import fc from 'fast-check';
 import { AddressKey } from '../../../src/tags/address-key.ts';
-import { ParsedAddress } from '../../../src/tags/address-text.ts';
+import { ParsedAddress } from '../../../src/base/address.ts';
 import { ClusterObjects } from '../../../src/tags/cluster-objects.ts';
 import type { Resource } from '../../../src/tags/description.ts';
 import { objectId, readObject, type ObjectKind } from '../../../src/tags/object-kinds.ts';

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import { AddressKey } from '../../../src/tags/address-key.ts';
-import { ParsedAddress } from '../../../src/tags/address-text.ts';
+import { ParsedAddress } from '../../../src/base/address.ts';
 import type { Resource } from '../../../src/tags/description.ts';
 import type { Inventory } from '../../../src/tags/inventory.ts';
 import { WORDS } from '../../../src/tags/resource-table.ts';

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { after, describe, test } from 'node:test';
 import { AddressKey } from '../../../src/tags/address-key.ts';
-import { ParsedAddress } from '../../../src/tags/address-text.ts';
+import { ParsedAddress } from '../../../src/base/address.ts';
 import type { Pod, Resource } from '../../../src/tags/description.ts';
 import type { Inventory } from '../../../src/tags/inventory.ts';
 import { WORDS, word } from '../../../src/tags/resource-table.ts';

@@ -3,7 +3,6 @@ import type { SendOutcome } from '../../../../src/base/ports.ts';
 import { l7FlowLog } from '../../../../src/catalog/l7-flow-log.ts';
 import { ItemBatch } from '../../../../src/delivery/item-batch.ts';
 import type { Exporter } from '../../../../src/delivery/types.ts';
-import { toSelection } from '../../../../src/exporters/config.ts';
 import { opentelemetryExporterSchema } from '../../../../src/exporters/opentelemetry/config.ts';
 import { createOpentelemetryExporter } from '../../../../src/exporters/opentelemetry/exporter.ts';
 import { compileSelector } from '../../../../src/exporters/select.ts';
@@ -37,7 +36,7 @@ export function exporterOf(
   const lines: string[] = [];
   const log = createLog({ level: 'debug', destination: { write: (line: string) => void lines.push(line) } });
   const selector = compileSelector({
-    config: toSelection(config),
+    config,
     source: l7FlowLog,
     names: goldenNames,
     endpoints: () => [],

@@ -8,7 +8,6 @@ import { CATALOG_VERSION, findDataSource } from '../../../../src/catalog/catalog
 import { createDelivery, type Delivery } from '../../../../src/delivery/delivery.ts';
 import type { ExporterListing } from '../../../../src/delivery/exporters-api.ts';
 import type { RejectedListing } from '../../../../src/delivery/rejected-api.ts';
-import { toSelection } from '../../../../src/exporters/config.ts';
 import { prometheusExporterSchema } from '../../../../src/exporters/prometheus/config.ts';
 import { createPrometheusExporter } from '../../../../src/exporters/prometheus/exporter.ts';
 import { compileSelector } from '../../../../src/exporters/select.ts';
@@ -73,7 +72,7 @@ export class Sending implements AsyncDisposable {
       config.dataSources.map((id) => [
         id,
         compileSelector({
-          config: toSelection(config),
+          config,
           source: findDataSource(id)!,
           names: goldenNames,
           endpoints: () => [],

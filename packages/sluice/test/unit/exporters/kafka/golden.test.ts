@@ -1,7 +1,6 @@
 import assert from 'node:assert/strict';
 import { after, describe, test } from 'node:test';
 import { parse } from 'yaml';
-import { toSelection } from '../../../../src/exporters/config.ts';
 import { encodeRows } from '../../../../src/exporters/kafka/encode.ts';
 import { compileSelector } from '../../../../src/exporters/select.ts';
 import { deepflowDifferences } from '../deepflow-differences.ts';
@@ -63,7 +62,7 @@ function ourMessage(golden: GoldenExport, yaml: string): string {
   const config = kafkaConfig({ ...settings, 'data-sources': [golden.data_source] });
   const batch = goldenBatch([golden]);
   const selector = compileSelector({
-    config: toSelection(config),
+    config,
     source: batch.source,
     names: goldenNames,
     endpoints: () => [],

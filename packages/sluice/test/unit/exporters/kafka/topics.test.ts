@@ -1,6 +1,5 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { toSelection } from '../../../../src/exporters/config.ts';
 import { encodeRows } from '../../../../src/exporters/kafka/encode.ts';
 import { createKafkaExporter } from '../../../../src/exporters/kafka/exporter.ts';
 import { HeadBuilder, HeadReader, readHead } from '../../../../src/exporters/kafka/message-head.ts';
@@ -22,7 +21,7 @@ function encoded(source: string, keys: Readonly<Record<string, unknown>>) {
   const cases = ofOrg1(source);
   const batch = goldenBatch(cases);
   const selector = compileSelector({
-    config: toSelection(config),
+    config,
     source: batch.source,
     names: goldenNames,
     endpoints: () => [],
@@ -107,7 +106,7 @@ describe('keys of messages', () => {
     const config = kafkaConfig({ 'export-fields': ['$metrics'], kafka: { key: 'pod_1' } });
     const [first] = ofOrg1(L7);
     const { source } = goldenBatch([first!]);
-    const selector = compileSelector({ config: toSelection(config), source, names: goldenNames, endpoints: () => [] });
+    const selector = compileSelector({ config, source, names: goldenNames, endpoints: () => [] });
     const create = () =>
       createKafkaExporter(config, { selectors: new Map([[L7, selector]]), log: createLog({ level: 'silent' }) });
     assert.throws(

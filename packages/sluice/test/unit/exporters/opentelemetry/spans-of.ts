@@ -4,7 +4,7 @@ import { ItemWriter } from '../../../../src/delivery/item-writer.ts';
 import type { ItemSink } from '../../../../src/delivery/types.ts';
 import { SpanEncoder } from '../../../../src/exporters/opentelemetry/encode.ts';
 import { compileSelector } from '../../../../src/exporters/select.ts';
-import type { SelectionConfig } from '../../../../src/exporters/selection.ts';
+import type { SelectionConfig } from '../../../../src/exporters/config-filters.ts';
 import { selection } from '../selection-config.ts';
 import { type AnyValue, decode, type KeyValue, type Resource, type Span } from './otlp-messages.ts';
 

@@ -4,7 +4,8 @@ import { ExportCounters } from '../../../../src/exporters/prometheus/counters.ts
 import type { SeriesOptions } from '../../../../src/exporters/prometheus/options.ts';
 import { RowEncoder } from '../../../../src/exporters/prometheus/row-encoder.ts';
 import { compileSelector } from '../../../../src/exporters/select.ts';
-import type { SelectionConfig, Selector } from '../../../../src/exporters/selection.ts';
+import type { SelectionConfig } from '../../../../src/exporters/config-filters.ts';
+import type { Selector } from '../../../../src/exporters/selection.ts';
 import { createLog } from '../../../../src/telemetry/log.ts';
 import { createMetrics } from '../../../../src/telemetry/metrics.ts';
 import { goldenNames } from '../golden-names.ts';

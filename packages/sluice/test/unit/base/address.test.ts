@@ -2,8 +2,8 @@ import assert from 'node:assert/strict';
 import { isIP } from 'node:net';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { ip6Text, ParsedAddress, readCidr } from '../../../src/tags/address-text.ts';
-import { addressBytes } from './address-bytes.ts';
+import { ip6Text, ParsedAddress, readCidr } from '../../../src/base/address.ts';
+import { addressBytes } from '../tags/address-bytes.ts';
 
 const address = new ParsedAddress();
 

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { putIpv4, putIpv6, putMac } from '../../../src/exporters/address-text.ts';
+import { putIpv4, putIpv6, putMac } from '../../../src/base/address-text.ts';
 
 function text(put: (out: Uint8Array, at: number) => number): string {
   const out = new Uint8Array(64);

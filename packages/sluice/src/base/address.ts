@@ -1,4 +1,6 @@
-/** Addresses as text, into the words that columns and look-ups have (AddressKey). */
+import { putIpv4, putIpv6 } from './address-text.ts';
+
+/** Addresses as text, into the words that columns and look-ups have, and back. Written into bytes: address-text.ts. */
 
 /** An address as numbers; one object is filled in anew for each text. */
 export class ParsedAddress {
@@ -19,7 +21,7 @@ export class ParsedAddress {
       this.ip4 = value;
       return true;
     }
-    if (!this.#readIp6(text)) return false;
+    if (!this.readIpv6(text)) return false;
     const { ip6 } = this;
     this.isIpv4 = ip6[0] === 0 && ip6[1] === 0 && ip6[2] === MAPPED;
     if (this.isIpv4) {
@@ -43,7 +45,11 @@ export class ParsedAddress {
     return this.isIpv4 ? ip4Text(this.ip4) : ip6Text(this.ip6, 0);
   }
 
-  #readIp6(text: string): boolean {
+  /** Reads an IPv6 address as such, whatever it stands for. False: it is none. */
+  readIpv6(text: string): boolean {
+    if (!text.includes(':')) return false;
+    this.isIpv4 = false;
+    this.ip6.fill(0);
     const bytes = this.#bytes;
     const halves = text.split('::');
     if (halves.length > 2) return false;
@@ -116,22 +122,27 @@ for (let bits = 0; bits <= 128; bits++) {
   for (let i = 0; i < 16; i++) maskBytes[bits * 16 + i] = 0xff00 >> Math.min(8, Math.max(0, bits - i * 8));
 }
 
+const written = Buffer.alloc(39);
+
 export function ip4Text(ip4: number): string {
-  return `${ip4 >>> 24}.${(ip4 >>> 16) & 255}.${(ip4 >>> 8) & 255}.${ip4 & 255}`;
+  return written.toString('latin1', 0, putIpv4(written, 0, ip4));
 }
 
-/** The usual short form: the longest run of zero groups as `::`. */
+/** In the short form; `words` hold the bytes in their order, from word `at` on. */
 export function ip6Text(words: Uint32Array, at: number): string {
-  const groups: number[] = [];
-  for (let i = 0; i < 4; i++) {
-    const word = words[at + i]!;
-    groups.push(((word & 255) << 8) | ((word >>> 8) & 255), (((word >>> 16) & 255) << 8) | (word >>> 24));
-  }
-  const text = groups.map((group) => group.toString(16)).join(':');
-  const longest = [...text.matchAll(/\b0(?::0)+\b/g)].toSorted((left, right) => right[0].length - left[0].length)[0];
-  if (longest === undefined) return text;
-  const before = text.slice(0, longest.index).replace(/:$/, '');
-  return `${before}::${text.slice(longest.index + longest[0].length).replace(/^:/, '')}`;
+  const bytes = new Uint8Array(words.buffer, words.byteOffset + at * 4, 16);
+  return written.toString('latin1', 0, putIpv6(written, 0, bytes, 0));
+}
+
+/** The number of a dotted IPv4 address, or undefined. */
+export function ipv4Number(text: string): number | undefined {
+  return ip4Of(text);
+}
+
+/** The 16 bytes of an IPv6 address, also of one that stands for an IPv4 address, or undefined. A zone (`%eth0`) is no part of it. */
+export function ipv6Bytes(text: string): Uint8Array | undefined {
+  const address = new ParsedAddress();
+  return address.readIpv6(text.replace(/%.*$/, '')) ? new Uint8Array(address.ip6.buffer) : undefined;
 }
 
 /** `10.0.0.0/8` into `address` (masked); the prefix length, or undefined for anything else. */
