@@ -1,4 +1,4 @@
-/** `npm run bench [-- ingest|remote-read|codec|agent-decode|agent-ingest|export-encode|export [OPTIONS]]`: runs one benchmark, or all of them one after the other. Each prints ratios against its peers. */
+/** `npm run bench [-- ingest|remote-read|codec|agent-decode|agent-ingest|tags|export-encode|export [OPTIONS]]`: runs one benchmark, or all of them one after the other. Each prints ratios against its peers. */
 import { spawnSync } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 
@@ -7,6 +7,7 @@ const files = new Map([
   ['decode', './decode.ts'],
   ['agent-decode', './agent-decode.ts'],
   ['agent-ingest', './agent-ingest.ts'],
+  ['tags', './tags.ts'],
   ['export-encode', './export-encode.ts'],
   ['export', './export.ts'],
   ['remote-read', './remote-read.ts'],
