@@ -10,6 +10,14 @@
  */
 import { fileURLToPath } from 'node:url';
 
+const NEEDED_MAJOR = 24;
+if (Number.parseInt(process.versions.node, 10) < NEEDED_MAJOR) {
+  console.error(
+    `cannot run sluice with Node ${process.versions.node}: it needs Node ${NEEDED_MAJOR} or later. In a checkout, npm start runs the one that npm ci installs.`,
+  );
+  process.exit(2);
+}
+
 const program = fileURLToPath(new URL('../src/cli.ts', import.meta.url));
 const args = [
   '--conditions=@sluice/source',
