@@ -12,6 +12,9 @@ import { findHubProcess } from './exporters/hub-process.ts';
 import { compileSelector } from './exporters/select.ts';
 import type { Selector } from './exporters/selection.ts';
 import type { HubProcess } from './exporters/self-traffic.ts';
+import { loadSeriesLabels } from './query/series-labels.ts';
+import type { SeriesStore } from './series/open-series.ts';
+import type { Store } from './storage/store.ts';
 import type { Log } from './telemetry/log.ts';
 import type { Metrics } from './telemetry/metrics.ts';
 
@@ -22,6 +25,24 @@ export interface OutputsOptions {
   readonly log: Log;
   /** All addresses of a host name. Absent: the system's own. */
   readonly lookup?: (host: string) => Promise<readonly string[]>;
+}
+
+export interface SeriesLabelsOptions {
+  /** The active series, by organisation. */
+  readonly series: ReadonlyMap<number, Pick<SeriesStore, 'labelsOf'>>;
+  /** Where those are looked for that are not active any more; undefined = nobody else knows any. */
+  readonly store: (() => Store) | undefined;
+}
+
+/** Labels of series for exporters of samples. */
+export function createSeriesLabels({ series, store }: SeriesLabelsOptions): SeriesLabels {
+  return {
+    find: (org, _metricLow, _metricHigh, seriesLow, seriesHigh) => series.get(org)?.labelsOf(seriesLow, seriesHigh),
+    load: (org, ids) =>
+      store === undefined
+        ? Promise.resolve(Array.from({ length: ids.length / 4 }, () => undefined))
+        : loadSeriesLabels(store(), org, ids),
+  };
 }
 
 /** Makes the exporters; nothing connects yet, only names of endpoints are looked up. Throws SluiceError `config_invalid`; then nothing runs. */

@@ -6,7 +6,7 @@ import { guardListener } from './access/guard-listener.ts';
 import { bug, errorText, SluiceError } from './base/errors.ts';
 import { formatHostPort, type HostPort } from './base/config-schema.ts';
 import { LinearMemory } from './base/linear-memory.ts';
-import type { ActiveSeries, Readiness, SeriesLabels } from './base/ports.ts';
+import type { ActiveSeries, Readiness } from './base/ports.ts';
 import { SERIES_DICTIONARY_READER } from './base/own-readers.ts';
 import { VERSION } from './base/version.ts';
 import { findDataSource } from './catalog/catalog.ts';
@@ -15,19 +15,18 @@ import type { LoadedConfig } from './config/load.ts';
 import type { SluiceConfig } from './config/schema.ts';
 import { openControl } from './control/control.ts';
 import { toHttpLimits } from './http/config.ts';
-import { createDelivery } from './delivery/delivery.ts';
+import { createDelivery, type Delivery } from './delivery/delivery.ts';
 import { guardListeners } from './http/guarded-listeners.ts';
 import { startHttp, type HttpServer } from './http/server.ts';
 import { AGENT_INPUT, startInputs } from './inputs.ts';
 import { openJournal } from './journal/journal.ts';
 import { lockDataDirectory } from './journal/lock.ts';
 import { toJournalOptions } from './journal/config.ts';
-import { createExporters } from './outputs.ts';
+import { createExporters, createSeriesLabels } from './outputs.ts';
 import { toReadLimits } from './query/config.ts';
 import { followAnnouncements } from './query/announced-series.ts';
 import { createLabelsApi } from './query/labels/labels-api.ts';
 import { createRemoteRead } from './query/remote-read/remote-read.ts';
-import { loadSeriesLabels } from './query/series-labels.ts';
 import { exchange, type Exchangeable } from './reload.ts';
 import type { AcceptWindow } from './receivers/accept-window.ts';
 import { toAgentLimits } from './receivers/agent/config.ts';
@@ -96,6 +95,7 @@ export async function startHub(config: SluiceConfig, log: Log): Promise<Hub> {
 
     const memory = new LinearMemory();
     const series = new Map<number, SeriesStore>();
+    let forwarder: Delivery | undefined;
     for (const org of organisations) {
       const dir = join(dataDir, 'state', 'series');
       series.set(
@@ -106,6 +106,7 @@ export async function startHub(config: SluiceConfig, log: Log): Promise<Hub> {
           limit: config.limits.series,
           memory,
           settleMs: config.journal['sync-interval'] + 4_000,
+          neededSinceMs: () => forwarder?.waitingSinceMs('prometheus.samples') ?? Infinity,
           metrics,
           log,
         }),
@@ -172,10 +173,10 @@ export async function startHub(config: SluiceConfig, log: Log): Promise<Hub> {
       void tellIdentity({ storage, dictionaries: series, log, signal: stopped.signal });
     });
 
-    const labels: SeriesLabels = {
-      find: (org, _metricLow, _metricHigh, seriesLow, seriesHigh) => series.get(org)?.labelsOf(seriesLow, seriesHigh),
-      load: (org, ids) => loadSeriesLabels(storage.store, org, ids),
-    };
+    const isStored = config.storage.engine !== 'none';
+    const labels = createSeriesLabels({ series, store: isStored ? () => storage.store : undefined });
+    // Where no database knows them, series stay in memory as long as exporters have samples of them to send.
+    if (!isStored) forwarder = delivery;
     const tags = await openTags({ dataDir, config: config.tags, organisations, metrics, log });
     started.push(() => tags.stop());
     const outputs = { names: tags.names, series: labels, metrics, log };

@@ -9,14 +9,18 @@ import { allItems, type ItemBatch } from './item-batch.ts';
 import { copyItems, leastRowFrom, type Outgoing } from './outgoing.ts';
 import type { Pauses } from './pauses.ts';
 import type { ProbeGate } from './probe-gate.ts';
+import { RefusedRun, type Takings } from './refused-run.ts';
 import type { NewRejected, RejectedReason } from './rejected-format.ts';
 import type { Trouble } from './trouble.ts';
 import type { Exporter } from './types.ts';
 
 /** How long a wrong configuration is left alone before it is tried again. */
 const PROBE_MS = 30_000;
-/** Halvings of one batch; when all its items are bad, finding each alone would take twice as many requests as there are items. */
+/** Halvings of one batch; when every other item is bad, finding each alone would take twice as many requests as there are items. */
 const MOST_HALVINGS = 256;
+
+/** What became of items that are to be set aside: `no room` = others would have to go for them. */
+export type Kept = 'kept' | 'no room' | 'given up';
 
 export interface BatchSenderOptions {
   readonly exporter: Exporter;
@@ -27,8 +31,10 @@ export interface BatchSenderOptions {
   readonly meter: ExporterMeter;
   readonly clock: Clock;
   readonly random: () => number;
-  /** Keeps rejected items; resolves when they are on the disk, false when that was given up because the exporter stops. */
-  readonly keep: (rejected: readonly NewRejected[]) => Promise<boolean>;
+  /** Shared by all lanes. */
+  readonly takings: Takings;
+  /** Keeps rejected items; resolves when they are on the disk, or that was given up because the exporter stops. */
+  readonly keep: (rejected: readonly NewRejected[], how: { readonly displaces: boolean }) => Promise<Kept>;
   /** What fails now is not tried again: the exporter stops. */
   readonly isStopping: () => boolean;
   readonly log: Log;
@@ -50,11 +56,23 @@ interface Verdict {
   readonly outcome: Exclude<SendOutcome, { readonly kind: 'retry' | 'misconfigured' }>;
 }
 
+/** What is to be set aside of a batch. */
+interface Aside {
+  readonly items: NewRejected[];
+  readonly counts: Map<RejectedReason, number>;
+  why: string;
+  /** The receiver took a part of the batch. */
+  isSomeTaken: boolean;
+  /** It refused one, without naming what it means. */
+  isSomeRefused: boolean;
+}
+
 /** Sends the batches of one lane, one after the other, each until all its items are sent, set aside or too old. */
 export class BatchSender {
   readonly #lane: number;
   readonly #who: string;
   readonly #options: BatchSenderOptions;
+  readonly #refused: RefusedRun;
   #current: AbortController | undefined;
   #isCutOff = false;
 
@@ -62,39 +80,83 @@ export class BatchSender {
     this.#lane = lane;
     this.#who = `lane ${lane}`;
     this.#options = options;
+    this.#refused = new RefusedRun(options.takings);
   }
 
   /** Resolves with true when the batch is dealt with, with false when the exporter stops before; what is left then is not confirmed. */
   async send(batch: Outgoing): Promise<boolean> {
-    const parts: Part[] = [{ items: batch.items, from: 0, to: batch.items.count }];
-    // Kept together at the end: it takes a write to the disk.
-    const aside: NewRejected[] = [];
-    let halvings = MOST_HALVINGS;
-    for (let first = parts[0]; first !== undefined; first = parts[0]) {
-      const verdict = await this.#untilDecided(first, batch);
-      if (verdict === undefined) return false;
-      const { outcome, part } = verdict;
-      const { items, from, to } = part;
-      if (outcome.kind === 'refused' && items.count > 1 && halvings > 0) {
-        halvings--;
-        const middle = items.count >> 1;
-        const half = from + middle;
-        parts.splice(0, 1, { items: items.slice(0, middle), from, to: half });
-        parts.splice(1, 0, { items: items.slice(middle, items.count), from: half, to });
-        continue;
+    const { keep, meter, trouble } = this.#options;
+    // What is sent once more was refused before: it says nothing about the receiver.
+    const refused = batch.follower.again === undefined ? this.#refused : new RefusedRun({ count: 0 });
+    for (;;) {
+      if (refused.batches > 0 && !(await this.#slowDown(refused))) return false;
+      const aside = await this.#sendParts(batch, refused);
+      if (aside === undefined) return false;
+      if (aside.isSomeRefused && !aside.isSomeTaken) refused.endBatch();
+      // One batch alone may just be that bad.
+      if (refused.batches > 1) trouble.refusing(true, aside.why);
+      // Kept together: it takes a write to the disk.
+      const kept = aside.items.length === 0 ? 'kept' : await keep(aside.items, { displaces: !refused.isEverything });
+      if (kept === 'given up') return false;
+      if (kept === 'kept') {
+        for (const [reason, items] of aside.counts) meter.rejected(batch.items.partition.table, reason, items);
+        return true;
       }
-      this.#finish(part, outcome, { batch, aside });
-      parts.shift();
-      // Until rejected items are on the disk, their rows are not done.
-      if (parts.length > 0 && aside.length === 0) batch.follower.done(to, leastRowFrom(batch.items, to));
+      trouble.refusing(true, `${aside.why}; there is no room for more rejected items, so it waits`);
     }
-    return aside.length === 0 || this.#options.keep(aside);
   }
 
   /** Ends the send that is under way, and lets no other begin. */
   cutOff(): void {
     this.#isCutOff = true;
     this.#current?.abort(new Error('the exporter stops'));
+  }
+
+  /** Sends a batch once, divided where that finds out what is wrong with it; undefined = gave up because the exporter stops. */
+  async #sendParts(batch: Outgoing, refused: RefusedRun): Promise<Aside | undefined> {
+    const parts: Part[] = [{ items: batch.items, from: 0, to: batch.items.count }];
+    const aside: Aside = { items: [], counts: new Map(), why: '', isSomeTaken: false, isSomeRefused: false };
+    let halvings = MOST_HALVINGS;
+    for (let first = parts[0]; first !== undefined; first = parts[0]) {
+      const verdict = await this.#untilDecided(first, batch);
+      if (verdict === undefined) return undefined;
+      const { outcome, part } = verdict;
+      const { items, from, to } = part;
+      const { count } = items;
+      if (outcome.kind === 'refused' && count > 1 && halvings > 0 && !refused.staysWhole(count)) {
+        halvings--;
+        const middle = count >> 1;
+        const half = from + middle;
+        parts.splice(0, 1, { items: items.slice(0, middle), from, to: half });
+        parts.splice(1, 0, { items: items.slice(middle, count), from: half, to });
+        continue;
+      }
+      const bad = badItems(items, outcome);
+      if (bad.size < count) {
+        refused.taken();
+        aside.isSomeTaken = true;
+        this.#options.trouble.refusing(false);
+      } else if (outcome.kind === 'refused' || count === 1) {
+        refused.refused(count);
+        aside.isSomeRefused = true;
+      }
+      this.#finish(verdict, bad, { batch, aside });
+      parts.shift();
+      // Until rejected items are on the disk, their rows are not done.
+      if (parts.length > 0 && aside.items.length === 0) batch.follower.done(to, leastRowFrom(batch.items, to));
+    }
+    return aside;
+  }
+
+  /**
+   * A receiver that takes nothing may be the wrong one, or set up wrongly: the less is thrown at it until somebody mends that, the less there is to be
+   * sent once more. False when the exporter stops: what would be refused in haste may be taken after the next start.
+   */
+  async #slowDown(refused: RefusedRun): Promise<boolean> {
+    const { pauses, exporter, random, isStopping } = this.#options;
+    if (isStopping()) return false;
+    await pauses.wait(backOffMs({ retry: exporter.settings.retry, failures: refused.batches, random }));
+    return !isStopping();
   }
 
   /** Tries again until the receiver has decided; undefined = gave up because the exporter stops. */
@@ -205,23 +267,22 @@ export class BatchSender {
     return outcome;
   }
 
-  /** Counts what became of a part; what was rejected of it is to be set aside. */
+  /** Notes what became of a part. */
   #finish(
-    part: Part,
-    outcome: Verdict['outcome'],
-    { batch, aside }: { readonly batch: Outgoing; readonly aside: NewRejected[] },
+    { part, outcome }: Verdict,
+    bad: ReadonlySet<number>,
+    { batch, aside }: { readonly batch: Outgoing; readonly aside: Aside },
   ): void {
     const { items } = part;
     const { again, settled } = batch.follower;
-    const bad = outcome.kind === 'sent' ? new Set<number>() : badItems(items, outcome);
     if (bad.size > 0 && outcome.kind !== 'sent') {
-      const { trouble, meter } = this.#options;
       const reason = outcome.kind === 'rejected' ? 'rejected' : items.count === 1 ? 'refused' : 'unsplit';
-      trouble.note(outcome.why);
-      meter.rejected(items.partition.table, reason, bad.size);
+      aside.why = outcome.why;
+      aside.counts.set(reason, (aside.counts.get(reason) ?? 0) + bad.size);
+      this.#options.trouble.note(outcome.why);
       // What is sent once more stands in rejected/ from the first time, and stays there.
       if (again === undefined)
-        for (const item of bad) aside.push(this.#rejected(items, item, { reason, why: outcome.why }));
+        for (const item of bad) aside.items.push(this.#rejected(items, item, { reason, why: outcome.why }));
     }
     this.#countSent(items, bad);
     if (settled === undefined) return;
@@ -279,7 +340,10 @@ export function shownText(
   }
 }
 
-function badItems(items: ItemBatch, outcome: Exclude<Verdict['outcome'], { readonly kind: 'sent' }>): Set<number> {
+function badItems(items: ItemBatch, outcome: Verdict['outcome']): ReadonlySet<number> {
+  if (outcome.kind === 'sent') return NONE;
   if (outcome.kind === 'refused') return new Set(allItems(items.count));
   return new Set(outcome.items.filter((item) => Number.isInteger(item) && item >= 0 && item < items.count));
 }
+
+const NONE: ReadonlySet<number> = new Set();

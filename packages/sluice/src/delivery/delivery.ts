@@ -34,6 +34,8 @@ export interface Delivery {
    */
   apply(exporters: readonly Exporter[]): Promise<void>;
   readonly routes: readonly HttpRoute[];
+  /** Since when an exporter has rows of the table still to send, epoch milliseconds or somewhat earlier; undefined when none has. */
+  waitingSinceMs(table: string): number | undefined;
   /**
    * The journal has ended: sends what is in it until the deadline, or until it fails. Cursors are saved; what was not confirmed is sent after the next
    * start.
@@ -145,6 +147,13 @@ export function createDelivery(options: DeliveryOptions): Delivery {
       return changed;
     },
     routes: [...createExportersApi({ runs, metrics, clock }), ...createRejectedApi({ runs, stores, clock })],
+    waitingSinceMs(table) {
+      let oldest = Infinity;
+      for (const { exporter, lag } of runs.values()) {
+        if (exporter.tables.includes(table) && lag.rows > 0) oldest = Math.min(oldest, clock.epochMs() - lag.ageMs);
+      }
+      return oldest === Infinity ? undefined : oldest;
+    },
     async stop(deadlineMs) {
       isStopped = true;
       await busy;

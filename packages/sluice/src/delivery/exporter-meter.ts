@@ -16,8 +16,8 @@ export interface ExporterCounts {
   sentBytes: number;
 }
 
-export type RunState = 'running' | 'retrying' | 'misconfigured' | 'stopped';
-const STATES: readonly RunState[] = ['running', 'retrying', 'misconfigured', 'stopped'];
+export type RunState = 'running' | 'retrying' | 'misconfigured' | 'refused' | 'stopped';
+const STATES: readonly RunState[] = ['running', 'retrying', 'misconfigured', 'refused', 'stopped'];
 
 /** Settings may have secrets in them: the hash that is shown cannot be tried out with guesses. */
 const hashKey = randomBytes(16);

@@ -4,7 +4,7 @@ import type { BatchReader, Journal } from '../journal/types.ts';
 import { rateLimited, type Log } from '../telemetry/log.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
 import { backOffMs } from './back-off.ts';
-import { BatchSender } from './batch-sender.ts';
+import { BatchSender, type Kept } from './batch-sender.ts';
 import { Endpoints } from './endpoints.ts';
 import { ExporterMeter } from './exporter-meter.ts';
 import { LaneGroup } from './lane-group.ts';
@@ -76,7 +76,8 @@ export class ExporterRun {
       meter: this.meter,
       clock,
       random,
-      keep: (rejected: readonly NewRejected[]) => this.#keep(rejected),
+      takings: { count: 0 },
+      keep: (rejected: readonly NewRejected[], how: { readonly displaces: boolean }) => this.#keep(rejected, how),
       isStopping: () => this.#isStopping,
       log,
       complain: this.#complain,
@@ -110,7 +111,7 @@ export class ExporterRun {
       random,
       log,
       complain: this.#complain,
-      keep: (rejected) => this.#keep(rejected),
+      keep: async (rejected) => (await this.#keep(rejected, { displaces: true })) === 'kept',
       signal: this.#reads.signal,
       isStopping: () => this.#isStopping,
     });
@@ -221,18 +222,19 @@ export class ExporterRun {
   }
 
   /** Rejected items are on the disk before their rows count as confirmed. */
-  async #keep(rejected: readonly NewRejected[]): Promise<boolean> {
+  async #keep(rejected: readonly NewRejected[], how: { readonly displaces: boolean }): Promise<Kept> {
     const { random, log } = this.#options;
     const who = 'rejected items';
     for (let failures = 1; ; failures++) {
       try {
-        await this.store.add(rejected);
+        const isKept = await this.store.add(rejected, how);
         this.trouble.recovered(who);
+        if (!isKept) return 'no room';
         this.#complainOfRejected((suppressed) => {
           const told = { exporter: this.exporter.name, items: rejected.length, why: rejected[0]?.why, suppressed };
           log.warn(told, 'items that will never be taken were set aside; see sluice rejected list');
         });
-        return true;
+        return 'kept';
       } catch (error) {
         const err = errorText(error);
         this.trouble.failed(who, err);
@@ -240,7 +242,7 @@ export class ExporterRun {
         this.#complain((suppressed) => {
           log.error({ exporter: this.exporter.name, err, suppressed }, 'cannot keep rejected items; tried again');
         });
-        if (this.#isStopping) return false;
+        if (this.#isStopping) return 'given up';
         await this.#pauses.wait(backOffMs({ retry: this.exporter.settings.retry, failures, random }));
       }
     }

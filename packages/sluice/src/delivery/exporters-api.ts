@@ -2,6 +2,7 @@ import { SluiceError } from '../base/errors.ts';
 import type { HttpRoute } from '../base/ports.ts';
 import type { Clock } from '../journal/clock.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
+import { jsonReply, noSuchExporter, numberIn } from './api-exchange.ts';
 import type { ExporterRun } from './exporter-run.ts';
 import type { RunState } from './exporter-meter.ts';
 
@@ -76,11 +77,7 @@ export function createExportersApi(options: ExportersApiOptions): HttpRoute[] {
       method: 'GET',
       path: '/api/v1/exporters',
       scope: 'read',
-      handle: async () => ({
-        status: 200,
-        headers: { 'content-type': 'application/json' },
-        body: JSON.stringify({ status: 'success', data: await listExporters(options) }),
-      }),
+      handle: async () => jsonReply(await listExporters(options)),
     },
     {
       method: 'GET',
@@ -88,7 +85,7 @@ export function createExportersApi(options: ExportersApiOptions): HttpRoute[] {
       scope: 'read',
       handle: ({ wildcards, query, signal }) => {
         const name = wildcards[0] ?? '';
-        const run = runs.get(name) ?? missing(name, runs);
+        const run = runs.get(name) ?? noSuchExporter(name, runs.keys());
         const limit = numberIn(query, 'limit', { absent: TAP_LINES, most: MOST_TAP_LINES });
         const timeout = numberIn(query, 'timeout', { absent: TAP_S, most: MOST_TAP_S });
         const body = run.tap.open({ limit, timeoutMs: timeout * 1000, signal });
@@ -110,25 +107,6 @@ export async function listExporters({ runs, metrics, clock }: ExportersApiOption
       const own = lost.values.filter(({ labels }) => labels.reader === run.exporter.name);
       return listing(run, new Map(own.map(({ labels, value }) => [String(labels.reason), value])), clock.epochMs());
     });
-}
-
-/** A whole number of the query. Throws SluiceError `bad_request`. */
-export function numberIn(
-  query: URLSearchParams,
-  name: string,
-  { absent, most }: { readonly absent: number; readonly most: number },
-): number {
-  const text = query.get(name);
-  if (text === null || text === '') return absent;
-  const value = /^\d{1,9}$/.test(text) ? Number(text) : 0;
-  if (value >= 1 && value <= most) return value;
-  throw new SluiceError('bad_request', `expected ${name} from 1 to ${most}; got ${JSON.stringify(text.slice(0, 40))}`);
-}
-
-/** Throws SluiceError `not_found`, naming those that there are. */
-export function missing(name: string, runs: ReadonlyMap<string, ExporterRun>): never {
-  const there = runs.size === 0 ? 'none is configured' : `there are: ${[...runs.keys()].toSorted().join(', ')}`;
-  throw new SluiceError('not_found', `there is no exporter ${JSON.stringify(name.slice(0, 64))}; ${there}`);
 }
 
 function listing(run: ExporterRun, lost: ReadonlyMap<string, number>, nowMs: number): ExporterListing {

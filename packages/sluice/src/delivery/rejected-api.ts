@@ -1,8 +1,8 @@
 import { SluiceError } from '../base/errors.ts';
 import type { HttpReply, HttpRequest, HttpRoute } from '../base/ports.ts';
 import type { Clock } from '../journal/clock.ts';
+import { jsonReply, noSuchExporter, numberIn } from './api-exchange.ts';
 import type { ExporterRun } from './exporter-run.ts';
-import { missing, numberIn } from './exporters-api.ts';
 import type { RejectedSummary } from './rejected-format.ts';
 import type { RejectedStore } from './rejected-store.ts';
 import type { RejectedStores } from './rejected-stores.ts';
@@ -47,16 +47,15 @@ export function createRejectedApi(options: RejectedApiOptions): HttpRoute[] {
   ];
 }
 
-async function list({ stores }: RejectedApiOptions, { query }: HttpRequest): Promise<HttpReply> {
+async function list(options: RejectedApiOptions, { query }: HttpRequest): Promise<HttpReply> {
   const limit = numberIn(query, 'limit', { absent: LISTED, most: MOST_LISTED });
-  const only = query.get('exporter');
-  const names = stores.names().filter((name) => only === null || only === '' || name === only);
+  const only = query.get('exporter') ?? '';
   const listed: RejectedListing[] = [];
-  for (const name of names) {
-    const items = await (await stores.of(name)).list(limit);
+  for (const name of only === '' ? options.stores.names() : [only]) {
+    const items = await (await storeOf(options, name)).list(limit);
     for (const item of items) listed.push({ exporter: name, ...item });
   }
-  return json(listed.toSorted((left, right) => right.id - left.id).slice(0, limit));
+  return jsonReply(listed.toSorted((left, right) => right.id - left.id).slice(0, limit));
 }
 
 /** The whole item, with `head` and `body` in base64 and its text. */
@@ -67,13 +66,13 @@ async function show(options: RejectedApiOptions, { wildcards }: HttpRequest): Pr
   if (item === undefined) {
     throw new SluiceError('not_found', `there is no rejected item ${JSON.stringify(id.slice(0, 40))} of ${name}`);
   }
-  return json({ exporter: name, ...item });
+  return jsonReply({ exporter: name, ...item });
 }
 
 async function replay(options: RejectedApiOptions, { wildcards, query, signal }: HttpRequest): Promise<HttpReply> {
   const { runs, clock } = options;
   const name = wildcards[0] ?? '';
-  const run = runs.get(name) ?? missing(name, runs);
+  const run = runs.get(name) ?? noSuchExporter(name, runs.keys());
   const started = run.replay(idsIn(query, run.store));
   if (started === undefined) {
     throw new SluiceError(
@@ -94,17 +93,18 @@ async function replay(options: RejectedApiOptions, { wildcards, query, signal }:
     without_content: withoutContent,
     waiting: isDone ? 0 : items - sent - rejectedAgain - withoutContent,
   };
-  return json(answer);
+  return jsonReply(answer);
 }
 
 async function drop(options: RejectedApiOptions, { wildcards, query }: HttpRequest): Promise<HttpReply> {
   const store = await storeOf(options, wildcards[0] ?? '');
-  return json({ dropped: store.remove(idsIn(query, store)) });
+  return jsonReply({ dropped: store.remove(idsIn(query, store)) });
 }
 
-async function storeOf({ stores, runs }: RejectedApiOptions, name: string): Promise<RejectedStore> {
+async function storeOf({ stores }: RejectedApiOptions, name: string): Promise<RejectedStore> {
+  const names = stores.names();
   // Also what keeps a name from the path off the file system.
-  if (!stores.names().includes(name)) missing(name, runs);
+  if (!names.includes(name)) noSuchExporter(name, names);
   return stores.of(name);
 }
 
@@ -124,12 +124,4 @@ function idsIn(query: URLSearchParams, store: RejectedStore): number[] {
     );
   }
   return [...new Set(ids)].toSorted((left, right) => left - right);
-}
-
-function json(data: unknown): HttpReply {
-  return {
-    status: 200,
-    headers: { 'content-type': 'application/json' },
-    body: JSON.stringify({ status: 'success', data }),
-  };
 }

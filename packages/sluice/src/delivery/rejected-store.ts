@@ -26,8 +26,13 @@ export interface RejectedStoreOptions {
   readonly fileBytes: number;
   /** Items of a table that went because there are too many. */
   readonly onOverflow: (table: string, items: number) => void;
+  /** Items of a table whose file somebody removed while the hub runs. */
+  readonly onRemoved: (table: string, items: number) => void;
   readonly onChange: (items: number, bytes: number) => void;
 }
+
+/** As long as an id can be. */
+const LONGEST_ID = Number.MAX_SAFE_INTEGER;
 
 /** The rejected items of one exporter on the disk (rejected-format.ts). Places are kept in memory, items are read when somebody asks. */
 export class RejectedStore {
@@ -78,15 +83,27 @@ export class RejectedStore {
     this.#changed();
   }
 
-  /** Resolves when the items are on the disk. Throws SluiceError `disk_full` or `journal_failed`; then none of them is kept. */
-  add(items: readonly NewRejected[]): Promise<void> {
-    const added = this.#adding.then(() => this.#add(items));
-    this.#adding = added.catch(() => undefined);
+  /**
+   * Resolves with true when the items are on the disk; with false when there is no room and none of what is kept may go for them (`displaces`). Throws
+   * SluiceError `disk_full` or `journal_failed`; then none of them is kept.
+   */
+  add(items: readonly NewRejected[], { displaces = true }: { readonly displaces?: boolean } = {}): Promise<boolean> {
+    const added = this.#adding.then(async () => {
+      this.#forgetRemoved();
+      if (!displaces && !this.#hasRoom(items)) return false;
+      await this.#add(items);
+      return true;
+    });
+    this.#adding = added.then(
+      () => undefined,
+      () => undefined,
+    );
     return added;
   }
 
   /** The newest items, newest first, without their content. */
   async list(limit: number): Promise<RejectedSummary[]> {
+    this.#forgetRemoved();
     const found: RejectedSummary[] = [];
     for (const shelf of this.#shelves.toReversed()) {
       const entries = [...shelf.entries.values()].slice(-(limit - found.length)).toReversed();
@@ -172,6 +189,31 @@ export class RejectedStore {
     shelf.bytes += line.length;
     this.#lastId = id;
     return id;
+  }
+
+  #hasRoom(items: readonly NewRejected[]): boolean {
+    const { maxBytes, clock } = this.#options;
+    let bytes = this.bytes + firstLine().length;
+    for (const item of items) bytes += Buffer.byteLength(encodeRejected(LONGEST_ID, clock.epochMs(), item));
+    return bytes <= maxBytes;
+  }
+
+  /** What is written to a file without a name is gone with the process: somebody removed it. */
+  #forgetRemoved(): void {
+    for (const shelf of this.#shelves.slice()) {
+      if (shelf === this.#writing || fs.existsSync(shelf.path)) continue;
+      const { folder, log } = this.#options;
+      const tables = Map.groupBy(shelf.entries.values(), ({ table }) => table);
+      for (const [table, entries] of tables) this.#options.onRemoved(table, entries.length);
+      if (shelf.entries.size > 0) {
+        log.error(
+          { file: shelf.path, items: shelf.entries.size, folder },
+          'a file of rejected items was removed while the hub runs; they are gone (sluice rejected drop removes them properly)',
+        );
+      }
+      this.#discard(shelf);
+      this.#changed();
+    }
   }
 
   #nextId(): number {

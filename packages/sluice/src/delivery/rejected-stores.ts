@@ -60,6 +60,10 @@ export class RejectedStores {
 
   async #load(exporter: string): Promise<RejectedStore> {
     const { metrics, log, clock = systemClock, files = realFiles, maxBytes = 64 * MIB } = this.#options;
+    const dropped = (table: string, reason: string, items: number) => {
+      const protocol = this.#protocols.get(exporter) ?? '';
+      metrics.exporterItemsDropped.inc({ exporter, protocol, data_source: table, reason }, items);
+    };
     const store = new RejectedStore({
       folder: join(this.#folder(), exporter),
       files,
@@ -69,13 +73,10 @@ export class RejectedStores {
       // Sixteen files: when it is full, a sixteenth goes at once.
       fileBytes: maxBytes / 16,
       onOverflow: (table, items) => {
-        const protocol = this.#protocols.get(exporter) ?? '';
-        metrics.exporterItemsDropped.inc(
-          { exporter, protocol, data_source: table, reason: 'rejected_overflow' },
-          items,
-        );
+        dropped(table, 'rejected_overflow', items);
         log.error({ exporter, items }, 'too many items were rejected; the oldest of them are gone');
       },
+      onRemoved: (table, items) => dropped(table, 'rejected_removed', items),
       onChange: (items, bytes) => {
         metrics.exporterKeptItems.set({ exporter }, items);
         metrics.exporterKeptBytes.set({ exporter }, bytes);

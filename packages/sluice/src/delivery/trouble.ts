@@ -14,11 +14,16 @@ const TELL_AFTER_MS = 5000;
 /** A state is told at most this often. */
 const TELL_EVERY_MS = 60_000;
 
+const UNSENT = 'an exporter cannot send; it keeps what it has, and tries again';
+const REFUSED =
+  'a receiver refuses all that an exporter sends; it goes on slowly, and waits before rejected items would be lost for want of room';
+
 /** The state of a running exporter: what its lanes are in trouble with. */
 export class Trouble {
   readonly #options: TroubleOptions;
   readonly #failing = new Set<string>();
   #isMisconfigured = false;
+  #isRefusing = false;
   #isStopped = false;
   #state: RunState = 'running';
   #sinceMs: number;
@@ -61,6 +66,14 @@ export class Trouble {
     this.#settle();
   }
 
+  /** The receiver takes nothing of what it is sent, or something again. */
+  refusing(is: boolean, text?: string): void {
+    if (text !== undefined) this.note(text);
+    if (!is && !this.#isRefusing) return;
+    this.#isRefusing = is;
+    this.#settle();
+  }
+
   /** Something went wrong that does not change the state. */
   note(text: string): void {
     this.#lastError = { text, atMs: this.#options.now() };
@@ -76,9 +89,11 @@ export class Trouble {
       ? 'stopped'
       : this.#isMisconfigured
         ? 'misconfigured'
-        : this.#failing.size > 0
-          ? 'retrying'
-          : 'running';
+        : this.#isRefusing
+          ? 'refused'
+          : this.#failing.size > 0
+            ? 'retrying'
+            : 'running';
     if (state !== this.#state) {
       this.#state = state;
       this.#sinceMs = this.#options.now();
@@ -101,7 +116,7 @@ export class Trouble {
     if (state === 'running') log.info({ exporter }, 'an exporter sends again');
     else {
       const cause = this.#lastError?.text;
-      log.warn({ exporter, state, cause }, 'an exporter cannot send; it keeps what it has, and tries again');
+      log.warn({ exporter, state, cause }, state === 'refused' ? REFUSED : UNSENT);
     }
   }
 }

@@ -1,8 +1,5 @@
 import type { SendOutcome } from '../base/ports.ts';
-
-/** Errors of TLS that stay until somebody mends a certificate, an authority or an address. */
-const TLS_PROBLEM =
-  /^(?:ERR_TLS_|ERR_SSL_|ERR_OSSL_|CERT_|UNABLE_TO_|DEPTH_ZERO_SELF_SIGNED_CERT|SELF_SIGNED_CERT_IN_CHAIN|HOSTNAME_MISMATCH|INVALID_CA|INVALID_PURPOSE|EPROTO)/;
+import { isTlsProblem, tlsAdvice } from './tls-problem.ts';
 
 /** What it means that a request has no answer. `isAborted`: its time ran out, or the exporter stops. */
 export function judgeNoAnswer(error: unknown, isAborted: boolean): SendOutcome {
@@ -11,7 +8,7 @@ export function judgeNoAnswer(error: unknown, isAborted: boolean): SendOutcome {
   const message = error instanceof Error ? error.message : String(error);
   const isTold = code === '' || message.includes(code);
   const text = message === '' ? code : isTold ? message : `${message} (${code})`;
-  if (TLS_PROBLEM.test(code)) return { kind: 'misconfigured', why: `no TLS connection: ${text}` };
+  if (isTlsProblem(code)) return { kind: 'misconfigured', why: `no TLS connection: ${text}${tlsAdvice(code)}` };
   if (code === 'ERR_INVALID_CHAR') {
     return { kind: 'misconfigured', why: `a header has characters that HTTP headers cannot carry: ${text}` };
   }

@@ -4,6 +4,7 @@ import type { Log } from '../telemetry/log.ts';
 import { ChangingFiles } from './changing-files.ts';
 import { clientCertificates, type TlsMaterial } from './client-certificates.ts';
 import type { ClientTls, ExporterAuth, SecretSetting } from './config-client.ts';
+import { secretPaths, secretText } from './secret-setting.ts';
 
 /** Who an exporter is to its receivers: the user's headers, credentials and certificates. */
 export interface RequestIdentity {
@@ -35,10 +36,9 @@ export function identityReader({
   tls,
   log,
 }: IdentityOptions): () => Promise<RequestIdentity> {
-  const path = auth === undefined ? undefined : secretFile(secretOf(auth));
   const credentials = new ChangingFiles({
     exporter,
-    paths: path === undefined ? [] : [path],
+    paths: secretPaths(auth && secretOf(auth)),
     make: ([content]) => credentialsOf(extraHeaders, auth, content),
     log,
   });
@@ -54,20 +54,6 @@ export function identityReader({
       throw new SluiceError('config_invalid', `cannot use credentials or certificates: ${errorText(cause)}`, { cause });
     }
   };
-}
-
-/** The file that a secret stands in, if it does. */
-function secretFile(setting: SecretSetting): string | undefined {
-  return setting.kind === 'file' ? setting.path : undefined;
-}
-
-/** The secret itself; `content` is that of its file, of which one line break at the end is no part. Throws when it is empty. */
-function secretText(setting: SecretSetting, content: Buffer | undefined): string {
-  const text =
-    setting.kind === 'value' ? setting.secret.reveal() : (content?.toString('utf8') ?? '').replace(/\r?\n$/, '');
-  if (text !== '') return text;
-  const what = setting.kind === 'file' ? `the file ${setting.path}` : 'the text of a secret';
-  throw new Error(`${what} is empty; expected a password or token`);
 }
 
 function secretOf(auth: ExporterAuth): SecretSetting {

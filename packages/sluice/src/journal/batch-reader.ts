@@ -57,7 +57,10 @@ export class OpenReader implements BatchReader {
         if (this.#read.has(log)) this.#wake?.();
       },
     });
-    options.cursor.onSkipped = (log, row) => this.#skipTo(log, row);
+    options.cursor.follow({
+      position: (log) => this.position(log),
+      skipTo: (log, row) => this.#skipTo(log, row),
+    });
   }
 
   /** Where it reads next; undefined for a partition it does not read. */
@@ -98,7 +101,7 @@ export class OpenReader implements BatchReader {
     if (this.#closed) return;
     this.#closed = true;
     this.#leave();
-    this.#options.cursor.onSkipped = undefined;
+    this.#options.cursor.unfollow();
     this.#wake?.();
     this.#options.closed(this);
     await Promise.all([...this.#sources.values()].map((source) => source.close()));

@@ -20,12 +20,27 @@ export interface ReaderCursorOptions {
   readonly log: Log;
 }
 
+/** What the cursor asks and tells the reader that is open. */
+export interface CursorFollower {
+  /** Where it reads next; undefined for a partition it does not read. */
+  position(log: PartitionLog): number | undefined;
+  /** Rows below are given up: they are not to be read any more. */
+  skipTo(log: PartitionLog, row: number): void;
+}
+
+/** Rows from `from` to before `to`. */
+interface RowRange {
+  from: number;
+  readonly to: number;
+}
+
 /** The place of an exporter's reader, whether it is open or not: holds segments back, within the reader's limit. */
 export class ReaderCursor {
   readonly name: string;
   readonly file: CursorFile;
-  /** The open reader wants to know when rows were skipped. */
-  onSkipped: ((log: PartitionLog, row: number) => void) | undefined;
+  #follower: CursorFollower | undefined;
+  /** Rows that were given up when they had been read already: they may still be confirmed, and are lost if they are not by the end of the reader. */
+  readonly #inHand = new Map<PartitionLog, RowRange[]>();
   readonly #options: ReaderCursorOptions;
   readonly #complain: (log: (suppressed: number) => void) => void;
   readonly #leave: readonly (() => void)[];
@@ -52,7 +67,21 @@ export class ReaderCursor {
     return this.file.state.rows.get(log.id)?.row ?? 0;
   }
 
+  follow(reader: CursorFollower): void {
+    this.#follower = reader;
+  }
+
+  /** The reader confirms no more. */
+  unfollow(): void {
+    this.#follower = undefined;
+    let lost = 0;
+    for (const ranges of this.#inHand.values()) for (const { from, to } of ranges) lost += to - from;
+    this.#inHand.clear();
+    this.#lose(lost);
+  }
+
   confirm(log: PartitionLog, row: number): void {
+    if (this.#inHand.size > 0) this.#confirmInHand(log, row);
     // Never beyond what is durable: a number that is given to a row later must not be passed already.
     const clamped = Math.min(row, log.durableRow);
     if (clamped <= this.row(log)) return;
@@ -77,30 +106,29 @@ export class ReaderCursor {
 
   /** Gives up the oldest sealed segments while more than `maxBacklogBytes` wait for this reader. */
   enforceLimit(): void {
-    const { partitions, metrics, log } = this.#options;
+    const { partitions, metrics } = this.#options;
     const { maxBacklogBytes, rows } = this.file.state;
     let { bytes } = this.lag();
     metrics.journalBacklog.set({ reader: this.name }, bytes);
     let lost = 0;
+    let isSkipped = false;
     while (bytes > maxBacklogBytes) {
       const oldest = this.#oldestSealed();
       if (oldest === undefined) break;
       const { log: partition, firstRow, end } = oldest;
-      lost += end - Math.max(firstRow, this.row(partition));
+      const from = Math.max(firstRow, this.row(partition));
+      // What was read waits to be sent, and may arrive yet.
+      const read = Math.min(end, Math.max(from, this.#follower?.position(partition) ?? from));
+      if (read > from) this.#inHand.set(partition, [...(this.#inHand.get(partition) ?? []), { from, to: read }]);
+      lost += end - read;
+      isSkipped = true;
       rows.set(partition.id, { row: end });
-      this.onSkipped?.(partition, end);
+      this.#follower?.skipTo(partition, end);
       partitions.release(partition);
       ({ bytes } = this.lag());
     }
-    if (lost === 0) return;
-    metrics.journalOverflow.inc({ reader: this.name, reason: 'overflow' }, lost);
-    this.#complain((suppressed) => {
-      log.error(
-        { reader: this.name, rows: lost, maxBacklogBytes, suppressed },
-        'a reader lags too far behind; its oldest rows are lost to it',
-      );
-    });
-    this.saveSoon();
+    if (isSkipped) this.saveSoon();
+    this.#lose(lost);
   }
 
   /** Writes the cursor file within a second. */
@@ -133,6 +161,26 @@ export class ReaderCursor {
     this.#options.metrics.journalBacklog.remove({ reader: this.name });
     await this.file.drop();
     for (const log of this.#options.partitions.all()) this.#options.partitions.release(log);
+  }
+
+  #confirmInHand(log: PartitionLog, row: number): void {
+    const left = (this.#inHand.get(log) ?? []).filter(({ to }) => to > row);
+    for (const range of left) range.from = Math.max(range.from, row);
+    if (left.length > 0) this.#inHand.set(log, left);
+    else this.#inHand.delete(log);
+  }
+
+  #lose(rows: number): void {
+    if (rows === 0) return;
+    const { metrics, log } = this.#options;
+    const { maxBacklogBytes } = this.file.state;
+    metrics.journalOverflow.inc({ reader: this.name, reason: 'overflow' }, rows);
+    this.#complain((suppressed) => {
+      log.error(
+        { reader: this.name, rows, maxBacklogBytes, suppressed },
+        'a reader lags too far behind; its oldest rows are lost to it',
+      );
+    });
   }
 
   #oldestSealed(): { log: PartitionLog; firstRow: number; end: number } | undefined {

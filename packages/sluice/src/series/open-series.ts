@@ -21,6 +21,8 @@ export interface OpenSeriesOptions {
   readonly log: Log;
   /** Epoch milliseconds. */
   readonly now?: () => number;
+  /** Idle series that were seen since then (epoch milliseconds) stay: somebody has samples of them still to deal with. Absent: nobody does. */
+  readonly neededSinceMs?: () => number;
   /** SHA-256, or what a test puts in its place. */
   readonly digest?: (bytes: Uint8Array) => Uint8Array;
   /**
@@ -102,7 +104,7 @@ export async function openSeries(options: OpenSeriesOptions): Promise<SeriesStor
   let running: Promise<void> | undefined;
   const upkeep = async (): Promise<void> => {
     let sliceEnd = performance.now() + SLICE_MS;
-    for (const _ of table.upkeep()) {
+    for (const _ of table.upkeep((options.neededSinceMs?.() ?? Infinity) / 1000)) {
       if (performance.now() < sliceEnd) continue;
       await nextTurn();
       sliceEnd = performance.now() + SLICE_MS;

@@ -16,6 +16,8 @@ import { SymbolTable } from './symbol-table.ts';
 import { TagState } from './tag-state.ts';
 
 const IDLE_SECONDS = 3600;
+/** Beyond this share of the limit, new series need the room that idle ones have. */
+const ROOM_SHARE = 0.9;
 /** Records of metadata that may exist beyond one a form, until those that are not in use are swept. */
 const SPARE_METADATA = 1024;
 
@@ -327,9 +329,9 @@ export class SeriesTable implements ActiveSeries {
 
   /**
    * Lets idle series and forms leave, frees symbols and packs memory, in steps of well under a millisecond. Nothing that is seen within an hour moves
-   * its number.
+   * its number. Series seen after `neededSince` (epoch seconds) stay however idle they are, as long as there is room for new ones.
    */
-  *upkeep(): Generator<void> {
+  *upkeep(neededSince = Infinity): Generator<void> {
     this.begin();
     const parts = {
       memory: this.memory,
@@ -339,8 +341,10 @@ export class SeriesTable implements ActiveSeries {
       symbols: this.#symbols,
       metadata: this.#metadata,
     };
-    yield* dropUnseen(parts, this.#now - IDLE_SECONDS, (series) => {
-      this.#drop(series);
+    const forms = this.#now - IDLE_SECONDS;
+    const series = this.active < this.#limit * ROOM_SHARE ? Math.min(forms, neededSince) : forms;
+    yield* dropUnseen(parts, { series, forms }, (idle) => {
+      this.#drop(idle);
       this.idled++;
     });
     const outOfUse = this.#forms.left + this.#replaced;

@@ -14,18 +14,24 @@ export interface UpkeepParts {
   readonly metadata: MetadataTable;
 }
 
-/** Lets series leave that were not seen since `oldest` (epoch seconds), by `leave`, and forms of others; some a step. */
+/** Times before which what was last seen then may leave, epoch seconds. */
+export interface OldestSeen {
+  readonly series: number;
+  readonly forms: number;
+}
+
+/** Lets series leave that were not seen for long, by `leave`, and forms of others; some a step. */
 export function* dropUnseen(
   { records, forms }: UpkeepParts,
-  oldest: number,
+  oldest: OldestSeen,
   leave: (series: number) => void,
 ): Generator<void> {
   for (let series = 1; series < records.end; series++) {
     if (series % 1024 === 0) yield;
     const first = records.firstForm(series);
     if (first === 0) continue;
-    if (records.seen(series) < oldest) leave(series);
-    else if (forms.next(first) !== 0) forms.dropUnseen(series, oldest);
+    if (records.seen(series) < oldest.series) leave(series);
+    else if (forms.next(first) !== 0) forms.dropUnseen(series, oldest.forms);
   }
 }
 

@@ -154,6 +154,7 @@ export const LABEL_VALUES: readonly {
     values: {
       too_old: 'older than max-age when it was its turn',
       rejected_overflow: 'the oldest of rejected/, which is full',
+      rejected_removed: 'somebody removed their file in rejected/ while the hub runs',
       bug: 'its rows made the exporter fail; please report it',
     },
   },
@@ -164,7 +165,8 @@ export const LABEL_VALUES: readonly {
       encode: 'the row cannot be encoded',
       rejected: 'the receiver named it and will never take it',
       refused: 'the receiver refuses it alone',
-      unsplit: 'in a batch that the receiver refuses, after too many attempts to find out which item it means',
+      unsplit:
+        'in a part of a batch that the receiver refuses, and too many items beside it were refused already to ask for each alone',
     },
   },
   {
@@ -197,6 +199,7 @@ export const LABEL_VALUES: readonly {
       running: 'what there is to send is sent',
       retrying: 'a request failed and is sent again',
       misconfigured: 'the receiver refuses for a reason that somebody must mend; tried every 30 s',
+      refused: 'the receiver takes nothing of what it is sent; sent slowly, and not at all when rejected/ is full',
       stopped: 'the hub stops',
     },
   },

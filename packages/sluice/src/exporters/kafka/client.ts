@@ -1,11 +1,12 @@
 import { subscribe } from 'node:diagnostics_channel';
-import { readFile } from 'node:fs/promises';
 import { isIP } from 'node:net';
 import type * as KafkaLibrary from '@platformatic/kafka';
 import { errorText, SluiceError } from '../../base/errors.ts';
-import type { KafkaExporterConfig, KafkaSasl } from './config.ts';
-
-/** Makes clients of Kafka as an exporter is configured. The library is loaded with the first one: it takes a third of a second and 60 MB. */
+import type { Log } from '../../telemetry/log.ts';
+import { ChangingFiles } from '../changing-files.ts';
+import { clientCertificates, tlsOptions, type TlsMaterial } from '../client-certificates.ts';
+import { secretPaths, secretText } from '../secret-setting.ts';
+import type { KafkaExporterConfig } from './config.ts';
 
 /**
  * How often the client itself repeats a request before it gives up. While it does, an idempotent message has its number and is never stored twice; a
@@ -20,38 +21,87 @@ const MOST_REQUEST_MS = 15_000;
 const ACKS_MS = 10_000;
 const METADATA_MS = 30_000;
 
-export interface ClientOptions {
-  readonly config: KafkaExporterConfig;
-  /** Told of every failure that the client is going to try again. */
-  readonly onFailure: (error: unknown) => void;
-}
+/**
+ * Makes clients of Kafka as an exporter is configured. Files that changed are read again for each. The library is loaded with the first one: it takes a
+ * third of a second and 60 MB.
+ */
+export class KafkaClients {
+  readonly #config: KafkaExporterConfig;
+  readonly #certificates: ChangingFiles<TlsMaterial> | undefined;
+  readonly #password: ChangingFiles<string> | undefined;
 
-/** Files are read anew for each client. Throws `config_invalid` for one that cannot be read. */
-export async function openProducer({ config, onFailure }: ClientOptions): Promise<KafkaLibrary.Producer> {
-  const { Producer: Client } = await load();
-  return new Client({
-    ...(await connectionOf(config)),
-    retries: RETRIES,
-    retryDelay: (_client, _operation, attempt, _retries, error) => {
-      try {
-        onFailure(error);
-      } catch {
-        // The client would end the process.
-      }
-      return delayOf(attempt);
-    },
-    idempotent: config.idempotent,
-    // Without these the client asks for number 0, which some brokers refuse.
-    ...(config.idempotent ? { producerId: -1n, producerEpoch: -1 } : {}),
-    autocreateTopics: config.partitions === undefined,
-    compression: config.compression,
-  });
-}
+  constructor(config: KafkaExporterConfig, log: Log) {
+    this.#config = config;
+    const { name: exporter, sasl } = config;
+    if (config.useTls) this.#certificates = clientCertificates(exporter, config.tls, log);
+    if (sasl === undefined) return;
+    const { password } = sasl;
+    this.#password = new ChangingFiles({
+      exporter,
+      paths: secretPaths(password),
+      make: ([content]) => secretText(password, content),
+      log,
+    });
+  }
 
-/** For topics that are made with a number of partitions of their own. */
-export async function openAdmin(config: KafkaExporterConfig): Promise<KafkaLibrary.Admin> {
-  const { Admin: Client } = await load();
-  return new Client({ ...(await connectionOf(config)), retries: 2, retryDelay: FIRST_DELAY_MS });
+  /** `onFailure` is told of every failure that the client is going to try again. Throws `config_invalid` for a file that cannot be used. */
+  async producer(onFailure: (error: unknown) => void): Promise<KafkaLibrary.Producer> {
+    const { idempotent, partitions, compression } = this.#config;
+    const { Producer: Client } = await load();
+    return new Client({
+      ...(await this.#connection()),
+      retries: RETRIES,
+      retryDelay: (_client, _operation, attempt, _retries, error) => {
+        try {
+          onFailure(error);
+        } catch {
+          // The client would end the process.
+        }
+        return delayOf(attempt);
+      },
+      idempotent,
+      // Without these the client asks for number 0, which some brokers refuse.
+      ...(idempotent ? { producerId: -1n, producerEpoch: -1 } : {}),
+      autocreateTopics: partitions === undefined,
+      compression,
+    });
+  }
+
+  /** For topics that are made with a number of partitions of their own. */
+  async admin(): Promise<KafkaLibrary.Admin> {
+    const { Admin: Client } = await load();
+    return new Client({ ...(await this.#connection()), retries: 2, retryDelay: FIRST_DELAY_MS });
+  }
+
+  async #connection() {
+    const { clientId, brokers, timeoutMs, sasl } = this.#config;
+    let material: TlsMaterial | undefined;
+    let password: string | undefined;
+    try {
+      material = await this.#certificates?.current();
+      password = await this.#password?.current();
+    } catch (cause) {
+      throw new SluiceError('config_invalid', `cannot use credentials or certificates: ${errorText(cause)}`, { cause });
+    }
+    return {
+      clientId,
+      bootstrapBrokers: shuffled(brokers.map(({ host, port }) => ({ host, port }))),
+      connectTimeout: CONNECT_MS,
+      requestTimeout: Math.min(MOST_REQUEST_MS, Math.max(1000, timeoutMs / 2)),
+      timeout: ACKS_MS,
+      metadataMaxAge: METADATA_MS,
+      ...(material === undefined ? {} : { tls: tlsOptions(material), ...this.#serverName(material) }),
+      ...(sasl === undefined || password === undefined
+        ? {}
+        : { sasl: { mechanism: sasl.mechanism, username: sasl.username, password } }),
+    };
+  }
+
+  /** An IP address is no name to ask for. */
+  #serverName({ serverName }: TlsMaterial) {
+    const name = serverName ?? this.#config.brokers.every(({ host }) => isIP(host) === 0);
+    return name === false ? {} : { tlsServerName: name };
+  }
 }
 
 let loading: Promise<typeof KafkaLibrary> | undefined;
@@ -73,58 +123,6 @@ function guardConnections(): void {
     const { type, instance } = message as { readonly type: unknown; readonly instance: NodeJS.EventEmitter };
     if (type === 'connection') instance.on('error', () => {});
   });
-}
-
-async function connectionOf(config: KafkaExporterConfig) {
-  return {
-    clientId: config.clientId,
-    bootstrapBrokers: shuffled(config.brokers.map(({ host, port }) => ({ host, port }))),
-    connectTimeout: CONNECT_MS,
-    requestTimeout: Math.min(MOST_REQUEST_MS, Math.max(1000, config.timeoutMs / 2)),
-    timeout: ACKS_MS,
-    metadataMaxAge: METADATA_MS,
-    ...(config.useTls ? await tlsOf(config) : {}),
-    ...(config.sasl === undefined ? {} : { sasl: await saslOf(config.sasl) }),
-  };
-}
-
-async function tlsOf({ tls, brokers }: KafkaExporterConfig) {
-  const ca = await readIfNamed(tls.caFile, 'certificates');
-  const cert = await readIfNamed(tls.certFile, 'certificate');
-  const key = await readIfNamed(tls.keyFile, 'key');
-  // An IP address is no name to ask for.
-  const serverName = tls.serverName ?? brokers.every(({ host }) => isIP(host) === 0);
-  return {
-    tls: {
-      ...(ca === undefined ? {} : { ca }),
-      ...(cert === undefined ? {} : { cert }),
-      ...(key === undefined ? {} : { key }),
-      rejectUnauthorized: !tls.insecureSkipVerify,
-    },
-    ...(serverName === false ? {} : { tlsServerName: serverName }),
-  };
-}
-
-async function saslOf({ mechanism, username, password }: KafkaSasl) {
-  const text =
-    password.kind === 'value'
-      ? password.secret.reveal()
-      : (await readText(password.path, 'password')).replace(/\r?\n$/, '');
-  return { mechanism, username, password: text };
-}
-
-async function readIfNamed(path: string | undefined, what: string): Promise<string | undefined> {
-  return path === undefined ? undefined : readText(path, what);
-}
-
-async function readText(path: string, what: string): Promise<string> {
-  try {
-    return await readFile(path, 'utf8');
-  } catch (error) {
-    throw new SluiceError('config_invalid', `cannot read the ${what} in ${path}: ${errorText(error)}`, {
-      cause: error,
-    });
-  }
 }
 
 function delayOf(attempt: number): number {

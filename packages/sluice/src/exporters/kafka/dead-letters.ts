@@ -42,7 +42,7 @@ export class DeadLetters {
         const message = this.#letter(topic, rejected, item);
         await producer.send({ messages: [message], acks: ACKS[acks], compression });
       } catch (error) {
-        const { why } = verdictOn(error);
+        const { why } = verdictOn(error, this.#config.endpoints.join(','));
         this.#complain((suppressed) =>
           this.#log.warn({ exporter: name, topic, why, suppressed }, 'cannot send to the dead-letter topic'),
         );

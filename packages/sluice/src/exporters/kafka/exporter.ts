@@ -4,6 +4,7 @@ import type { Exporter } from '../../delivery/types.ts';
 import type { Log } from '../../telemetry/log.ts';
 import { fingerprint, toDeliverySettings } from '../config.ts';
 import type { Selector } from '../selection.ts';
+import { KafkaClients } from './client.ts';
 import type { KafkaExporterConfig } from './config.ts';
 import { DeadLetters } from './dead-letters.ts';
 import { encodeRows, encodeSamples } from './encode.ts';
@@ -35,7 +36,8 @@ export function createKafkaExporter(config: KafkaExporterConfig, options: KafkaE
   const { selectors, series, log } = options;
   for (const selector of selectors.values()) checkFields(config, selector);
   const labels = series === undefined ? undefined : new LabelTexts(series);
-  const topics = new TopicMaker(config, log);
+  const clients = new KafkaClients(config, log);
+  const topics = new TopicMaker(config, clients, log);
   const deadLetters = new DeadLetters(config, log);
   const lanes: ProducerLane[] = [];
   return {
@@ -55,7 +57,7 @@ export function createKafkaExporter(config: KafkaExporterConfig, options: KafkaE
       return encodeRows(pass, selectors.get(batch.source.id) ?? bug(`no selector for ${batch.source.id}`));
     },
     send: (items, { lane, signal }) => {
-      const producer = (lanes[lane] ??= new ProducerLane({ config, topics, deadLetters }));
+      const producer = (lanes[lane] ??= new ProducerLane({ config, clients, topics, deadLetters }));
       return producer.send(items, signal);
     },
     show: (_table, head, body) => {

@@ -2,7 +2,7 @@ import type { Producer } from '@platformatic/kafka';
 import { errorText } from '../../base/errors.ts';
 import type { SendOutcome } from '../../base/ports.ts';
 import type { ItemBatch } from '../../delivery/item-batch.ts';
-import { openProducer } from './client.ts';
+import type { KafkaClients } from './client.ts';
 import type { KafkaExporterConfig } from './config.ts';
 import type { DeadLetters } from './dead-letters.ts';
 import { readHead } from './message-head.ts';
@@ -21,6 +21,7 @@ const CLOSE_MS = 1000;
 
 export interface ProducerLaneOptions {
   readonly config: KafkaExporterConfig;
+  readonly clients: KafkaClients;
   readonly topics: TopicMaker;
   readonly deadLetters: DeadLetters;
 }
@@ -111,7 +112,7 @@ export class ProducerLane {
       try {
         await producer.send({ messages, acks: ACKS[config.acks], compression: config.compression });
       } catch (error) {
-        const verdict = verdictOn(error);
+        const verdict = this.#verdictOn(error);
         if (verdict.kind !== 'batch') return this.#failed(pending, verdict) ?? { kind: 'retry', why: verdict.why };
         if (items.count > 1) return { kind: 'refused', why: verdict.why };
         rejected = [0];
@@ -127,11 +128,8 @@ export class ProducerLane {
     if (this.#producer !== undefined) return this.#producer;
     let producer: Producer;
     try {
-      producer = await openProducer({
-        config: this.#options.config,
-        onFailure: (error) => {
-          if (this.#producer === producer) this.#note(verdictOn(error));
-        },
+      producer = await this.#options.clients.producer((error) => {
+        if (this.#producer === producer) this.#note(this.#verdictOn(error));
       });
     } catch (error) {
       return { kind: 'misconfigured', why: errorText(error) };
@@ -179,6 +177,10 @@ export class ProducerLane {
     if (pending.isDecided) return;
     pending.isDecided = true;
     pending.decided.resolve(outcome);
+  }
+
+  #verdictOn(error: unknown): Verdict {
+    return verdictOn(error, this.#options.config.endpoints.join(','));
   }
 
   #nextTurn(): number {

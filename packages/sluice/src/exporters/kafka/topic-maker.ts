@@ -1,18 +1,20 @@
 import type { Admin } from '@platformatic/kafka';
 import type { Log } from '../../telemetry/log.ts';
-import { openAdmin } from './client.ts';
+import type { KafkaClients } from './client.ts';
 import type { KafkaExporterConfig } from './config.ts';
 import { verdictOn } from './verdict.ts';
 
 /** Makes topics with as many partitions as configured, before the first message goes there. What is there already stays as it is. */
 export class TopicMaker {
   readonly #config: KafkaExporterConfig;
+  readonly #clients: KafkaClients;
   readonly #log: Log;
   readonly #known = new Set<string>();
   #making: Promise<void> = Promise.resolve();
 
-  constructor(config: KafkaExporterConfig, log: Log) {
+  constructor(config: KafkaExporterConfig, clients: KafkaClients, log: Log) {
     this.#config = config;
+    this.#clients = clients;
     this.#log = log;
   }
 
@@ -35,7 +37,7 @@ export class TopicMaker {
   async #make(topics: readonly string[], partitions: number): Promise<void> {
     let admin: Admin | undefined;
     try {
-      admin = await openAdmin(this.#config);
+      admin = await this.#clients.admin();
       for (const topic of topics) {
         if (this.#known.has(topic)) continue;
         if (await this.#makeOne(admin, topic, partitions)) this.#known.add(topic);
@@ -54,13 +56,17 @@ export class TopicMaker {
       this.#log.info({ exporter: this.#config.name, topic, partitions }, 'topic made');
       return true;
     } catch (error) {
-      if (verdictOn(error).why.includes('TOPIC_ALREADY_EXISTS')) return true;
+      if (this.#whyOf(error).includes('TOPIC_ALREADY_EXISTS')) return true;
       this.#complain(error, [topic]);
       return false;
     }
   }
 
   #complain(error: unknown, topics: readonly string[]): void {
-    this.#log.warn({ exporter: this.#config.name, topics, why: verdictOn(error).why }, 'cannot make topics');
+    this.#log.warn({ exporter: this.#config.name, topics, why: this.#whyOf(error) }, 'cannot make topics');
+  }
+
+  #whyOf(error: unknown): string {
+    return verdictOn(error, this.#config.endpoints.join(',')).why;
   }
 }

@@ -1,3 +1,5 @@
+import { isTlsProblem, tlsAdvice } from '../tls-problem.ts';
+
 /**
  * What an error of the Kafka client means. The client's own word on it (`canRetry`) is of no use: it takes wrong passwords and certificates for things
  * that pass. What tells is deep in `errors` and `cause`: the broker's error code (`apiId`) and Node's own codes.
@@ -30,7 +32,8 @@ const BATCH: ReadonlySet<string> = new Set([
   'CORRUPT_MESSAGE',
 ]);
 const TOPIC = 'UNKNOWN_TOPIC_OR_PARTITION';
-const TLS_CODE = /^(?:ERR_TLS_|ERR_SSL_|ERR_OSSL|CERT_|SELF_SIGNED|DEPTH_ZERO|UNABLE_TO_(?:GET|VERIFY))/;
+/** What the client says around an error of a connection: the only place where it names the broker. */
+const CONNECTION = /^Connection to (\S+) (?:failed|timed out)\.$/;
 const MOST_TEXT = 500;
 
 /** The parts of the client's errors that are looked at. */
@@ -41,22 +44,25 @@ interface Told {
   readonly serverErrorMessage: string;
   readonly cause: unknown;
   readonly errors: readonly unknown[];
+  /** host:port of the broker that could not be connected to; empty where that is not what the error is about. */
+  readonly broker: string;
 }
 
-export function verdictOn(error: unknown): Verdict {
+/** `brokers`: where the client connects first, for errors that do not say which broker they are about. */
+export function verdictOn(error: unknown, brokers: string): Verdict {
   const told = allOf(error);
   const config = told.find(isConfig);
-  if (config !== undefined) return { kind: 'config', why: textOf(config) };
+  if (config !== undefined) return { kind: 'config', why: withBroker(config, brokers) };
   const batch = told.find(({ apiId }) => BATCH.has(apiId));
   if (batch !== undefined) return { kind: 'batch', why: textOf(batch) };
   const topic = told.find(({ apiId, message }) => apiId === TOPIC || message.startsWith('Unknown topic '));
   if (topic !== undefined) return { kind: 'topic', why: 'there is no such topic, and the broker does not make it' };
   const telling = told.findLast(({ apiId, code }) => apiId !== '' || (code !== '' && !code.startsWith('PLT_')));
-  return { kind: 'transient', why: textOf(telling ?? told.at(-1) ?? toldBy(error)) };
+  return { kind: 'transient', why: withBroker(telling ?? told.at(-1) ?? toldBy(error, ''), brokers) };
 }
 
 function isConfig({ apiId, code, message }: Told): boolean {
-  if (CONFIG.has(apiId) || TLS_CODE.test(code) || code.includes('UNSUPPORTED')) return true;
+  if (CONFIG.has(apiId) || isTlsProblem(code) || code.includes('UNSUPPORTED')) return true;
   // "Broker requires TLS." and "TLS handshake failed. Please verify the broker supports TLS."
   return code === 'PLT_KFK_USER' && message.includes('TLS');
 }
@@ -65,19 +71,20 @@ function isConfig({ apiId, code, message }: Told): boolean {
 function allOf(error: unknown): Told[] {
   const found: Told[] = [];
   const seen = new Set<unknown>();
-  const queue: unknown[] = [error];
+  const queue: { readonly error: unknown; readonly broker: string }[] = [{ error, broker: '' }];
   for (const next of queue) {
-    if (!(next instanceof Error) || seen.has(next) || seen.size > 1000) continue;
-    seen.add(next);
-    const told = toldBy(next);
+    if (!(next.error instanceof Error) || seen.has(next.error) || seen.size > 1000) continue;
+    seen.add(next.error);
+    const broker = CONNECTION.exec(next.error.message)?.[1] ?? next.broker;
+    const told = toldBy(next.error, broker);
     found.push(told);
-    const { errors } = told;
-    queue.push(told.cause, ...(/failed \d+ times/.test(told.message) ? errors.slice(-1) : errors));
+    const errors = /failed \d+ times/.test(told.message) ? told.errors.slice(-1) : told.errors;
+    queue.push(...[told.cause, ...errors].map((inner) => ({ error: inner, broker })));
   }
   return found;
 }
 
-function toldBy(error: unknown): Told {
+function toldBy(error: unknown, broker: string): Told {
   const fields: Readonly<Record<string, unknown>> = typeof error === 'object' && error !== null ? { ...error } : {};
   const text = (name: string): string => {
     const value = fields[name];
@@ -90,11 +97,21 @@ function toldBy(error: unknown): Told {
     serverErrorMessage: text('serverErrorMessage'),
     cause: error instanceof Error ? error.cause : undefined,
     errors: error instanceof AggregateError ? (error.errors as unknown[]) : [],
+    broker,
   };
 }
 
 function textOf({ message, code, apiId, serverErrorMessage }: Told): string {
   const detail = serverErrorMessage === '' ? message : serverErrorMessage;
   const name = apiId === '' && !code.startsWith('PLT_') ? code : apiId;
+  if (detail === '') return name;
   return (name === '' || detail.includes(name) ? detail : `${name}: ${detail}`).slice(0, MOST_TEXT);
+}
+
+function withBroker(told: Told, brokers: string): string {
+  const text = `${textOf(told)}${tlsAdvice(told.code)}`;
+  const { broker, apiId } = told;
+  if (broker !== '') return text.includes(broker) ? text : `${broker}: ${text}`;
+  // What a broker answers is about what it was asked, not about the connection.
+  return apiId === '' && brokers !== '' ? `${text} (${brokers})` : text;
 }

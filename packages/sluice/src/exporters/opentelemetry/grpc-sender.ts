@@ -23,6 +23,12 @@ import type { Taken, TraceRequest, Transport } from './transport.ts';
 import { judgeGrpc } from './verdict.ts';
 
 const METHOD = '/opentelemetry.proto.collector.trace.v1.TraceService/Export';
+/**
+ * What of an answer is read: there is next to nothing in one. A larger one makes gRPC itself fail, with the code and words of a receiver that is given
+ * too much; only the number tells them apart, and no receiver has so small a limit.
+ */
+const ANSWER_BYTES = 64 * 1024;
+const OWN_LIMIT = new RegExp(String.raw`\b(?:vs|larger than) ${ANSWER_BYTES}\b`);
 const STATUS_DETAILS = 'grpc-status-details-bin';
 
 interface Open {
@@ -59,6 +65,10 @@ export class GrpcSender implements Transport {
       return judgeNoAnswer(undefined, true);
     }
     const { code, details, metadata: trailers } = answer.error;
+    if (code === status.RESOURCE_EXHAUSTED && OWN_LIMIT.test(details)) {
+      const why = `the answer has more than ${ANSWER_BYTES} bytes, or is none of gRPC; is this a receiver of OTLP over gRPC?`;
+      return { kind: 'misconfigured', why };
+    }
     const [binary] = trailers?.get(STATUS_DETAILS) ?? [];
     const retryMs = binary instanceof Buffer ? readStatus(binary).retryMs : undefined;
     return judgeGrpc({ code, text: shownText(identity.withoutSecrets(details)), retryMs }, target.attempt);
@@ -97,6 +107,7 @@ export class GrpcSender implements Transport {
       'grpc.initial_reconnect_backoff_ms': 100,
       'grpc.max_reconnect_backoff_ms': 5000,
       'grpc.max_send_message_length': -1,
+      'grpc.max_receive_message_length': ANSWER_BYTES,
       ...(this.#config.compression === 'gzip'
         ? { 'grpc.default_compression_algorithm': compressionAlgorithms.gzip }
         : {}),

@@ -39,8 +39,8 @@ export function judgeGrpc({ code, text, retryMs }: GrpcFailure, attempt: number)
       return TLS_PROBLEM.test(text) ? { kind: 'misconfigured', why } : retry(why, retryMs);
     case status.RESOURCE_EXHAUSTED:
     case status.OUT_OF_RANGE:
-      // Of quotas and limits of rate, which pass, OTLP wants to be told by RetryInfo; not all receivers do.
-      return TOO_LARGE.test(text) ? { kind: 'refused', why } : retry(why, retryMs);
+      // OTLP: passes if there is RetryInfo. Without, most mean a quota or a limit of rate all the same; a size is what does not pass.
+      return retryMs === undefined && TOO_LARGE.test(text) ? { kind: 'refused', why } : retry(why, retryMs);
     case status.CANCELLED:
     case status.DEADLINE_EXCEEDED:
     case status.ABORTED:

@@ -157,7 +157,7 @@ test('rejected items are listed newest first and shown whole', async (t) => {
     [5, 2, 1].map((row) => ['scripted', 'prometheus.samples', 1, row, 'refused', 'out of order', 8]),
   );
   assert.equal((await ask<RejectedListing[]>(hub.delivery, '/api/v1/rejected?limit=1')).length, 1);
-  assert.deepEqual(await ask(hub.delivery, '/api/v1/rejected?exporter=other'), []);
+  assert.equal((await ask<RejectedListing[]>(hub.delivery, '/api/v1/rejected?exporter=scripted')).length, 3);
   const item = await ask<RejectedItem>(hub.delivery, `/api/v1/rejected/scripted/${listed[0]!.id}`);
   assert.equal(item.text, 'prometheus.samples h5 5');
   assert.equal(Buffer.from(item.body!, 'base64').readDoubleLE(0), 5);
@@ -171,6 +171,8 @@ test('what there is not is told, and no name leaves the folder', async (t) => {
   const { delivery } = hub;
   await refused(ask(delivery, '/api/v1/rejected/scripted/1'), 'not_found', /no rejected item "1" of scripted/);
   await refused(ask(delivery, '/api/v1/rejected/other/1'), 'not_found', /no exporter "other"; there are: scripted/);
+  await refused(ask(delivery, '/api/v1/rejected?exporter=other'), 'not_found', /exporter "other"; there are: scripted/);
+  await refused(ask(delivery, '/api/v1/rejected?exporter=../x'), 'not_found', /no exporter/);
   await refused(ask(delivery, '/api/v1/rejected/..%2Fjournal/1'), 'not_found', /no exporter/);
   await refused(ask(delivery, '/api/v1/rejected/other/drop?all=true', 'POST'), 'not_found', /no exporter/);
   await refused(ask(delivery, '/api/v1/rejected/scripted/drop', 'POST'), 'bad_request', /expected id=N/);

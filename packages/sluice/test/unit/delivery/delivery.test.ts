@@ -3,7 +3,17 @@ import { test, type TestContext } from 'node:test';
 import type { SendOutcome } from '../../../src/base/ports.ts';
 import { realFiles } from '../../../src/journal/files.ts';
 import { fileError, filesWith, metricValue, sampleBatch, samplesKey, temporaryFolder } from '../journal/fixture.ts';
-import { deliver, Scripted, settle, start, stateOf, until, type ScriptedOptions, type Started } from './scripted.ts';
+import {
+  deliver,
+  Scripted,
+  settle,
+  start,
+  stateOf,
+  until,
+  type Call,
+  type ScriptedOptions,
+  type Started,
+} from './scripted.ts';
 
 const range = (from: number, to: number): number[] => Array.from({ length: to - from }, (_, i) => from + i);
 const sorted = (values: readonly number[]): number[] => values.toSorted((a, b) => a - b);
@@ -316,20 +326,129 @@ test('a refused batch is halved until the guilty items are found; the rest goes 
   await end(hub);
 });
 
-test('a receiver that refuses everything is not asked twice for every item', async (t) => {
+test('a receiver that refuses everything is asked less and less, more and more slowly, until it takes something again', async (t) => {
+  let refuses = true;
   const hub = await run(t, {
     keyOf: () => 0,
-    settings: { batchItems: 2048, queueRows: 10_000 },
-    script: () => ({ kind: 'refused', why: 'no' }),
+    settings: { batchItems: 1024, queueRows: 100_000 },
+    script: () => (refuses ? { kind: 'refused', why: 'answered 400' } : { kind: 'sent' }),
   });
-  await hub.journal.append([sampleBatch(range(0, 2048))]);
-  await until(() => hub.exporter.calls.length > 0);
+  const calls: number[] = [];
+  for (let batch = 0; batch < 12; batch++) {
+    const before = hub.exporter.calls.length;
+    await hub.journal.append([sampleBatch(range(batch * 1024, batch * 1024 + 1024))]);
+    await settle();
+    if (batch > 0) {
+      assert.equal(hub.exporter.calls.length, before, 'it waits first');
+      hub.clock.advance(Math.min(1600, 100 * 2 ** (batch - 1)));
+    }
+    await until(() => hub.exporter.calls.length > before);
+    await untilConfirmed(hub);
+    calls.push(hub.exporter.calls.length - before);
+  }
+  assert.ok(calls[0]! < 200 && calls[1]! <= 15 && calls[2]! <= 7, `${calls}`);
+  assert.deepEqual(calls.slice(-3), [1, 1, 1]);
+  const refused = await stateOf(hub.delivery);
+  assert.deepEqual(
+    [refused.state, refused.last_error?.text, refused.rejected.items],
+    ['refused', 'answered 400', 12_288],
+  );
+  assert.equal(refused.counters.items_rejected['refused']! + refused.counters.items_rejected['unsplit']!, 12_288);
+  refuses = false;
+  await hub.journal.append([sampleBatch(range(20_000, 21_024))]);
+  await settle();
+  hub.clock.advance(1600);
+  await until(() => hub.exporter.taken.length === 1024);
   await untilConfirmed(hub);
-  assert.equal((await stateOf(hub.delivery)).rejected.items, 2048, 'nothing is dropped');
-  assert.ok(hub.exporter.calls.length < 600, `${hub.exporter.calls.length} requests`);
-  const { counters } = await stateOf(hub.delivery);
-  assert.ok((counters.items_rejected['unsplit'] ?? 0) > 1000);
+  assert.equal((await stateOf(hub.delivery)).state, 'running');
   await end(hub);
+});
+
+test('a long run of bad items costs few sound ones beside it', async (t) => {
+  const isBad = (value: number) => value >= 100 && value < 500;
+  const hub = await run(t, {
+    keyOf: () => 0,
+    settings: { batchItems: 1024 },
+    script: ({ values }) => (values.some(isBad) ? { kind: 'refused', why: 'out of bounds' } : { kind: 'sent' }),
+  });
+  await hub.journal.append([sampleBatch(range(0, 1024))]);
+  await untilConfirmed(hub);
+  const { items } = (await stateOf(hub.delivery)).rejected;
+  assert.ok(items >= 400 && items <= 450, `${items} items are set aside for 400`);
+  assert.deepEqual(hub.exporter.taken, sorted(hub.exporter.taken));
+  assert.equal(hub.exporter.taken.length + items, 1024);
+  assert.ok(hub.exporter.calls.length < 250, `${hub.exporter.calls.length} requests`);
+  await end(hub);
+});
+
+test('when there is no room for more rejected items, a receiver that refuses everything is waited for', async (t) => {
+  let refuses = true;
+  const started = await start({ dataDir: temporaryFolder(t), delivery: { maxRejectedBytes: 1 << 20 } });
+  const exporter = new Scripted({
+    keyOf: () => 0,
+    settings: { batchItems: 1000, queueRows: 100_000 },
+    script: () => (refuses ? { kind: 'refused', why: 'answered 400' } : { kind: 'sent' }),
+  });
+  await started.delivery.apply([exporter]);
+  const hub = { ...started, exporter };
+  await hub.journal.append([sampleBatch(range(0, 10_000))]);
+  for (let i = 0; i < 60; i++) {
+    await settle();
+    hub.clock.advance(1600);
+  }
+  const held = await stateOf(hub.delivery);
+  assert.equal(held.state, 'refused');
+  assert.match(held.last_error?.text ?? '', /answered 400; there is no room for more rejected items/);
+  assert.ok(held.rejected.items >= 1000 && held.rejected.items < 10_000, `${held.rejected.items}`);
+  assert.equal(held.lag.rows, 10_000 - held.rejected.items, 'the rest is kept');
+  assert.deepEqual(held.counters.items_dropped, {});
+  await settle();
+  refuses = false;
+  hub.clock.advance(1600);
+  await until(() => hub.exporter.taken.length === 10_000 - held.rejected.items);
+  await untilConfirmed(hub);
+  assert.equal((await stateOf(hub.delivery)).state, 'running');
+  await end(hub);
+});
+
+test('a lane of bad items goes on where other lanes get through, even when there is no room for rejected items', async (t) => {
+  const started = await start({ dataDir: temporaryFolder(t), delivery: { maxRejectedBytes: 1 << 18 } });
+  const exporter = new Scripted({
+    keyOf: (value) => value % 2,
+    settings: { lanes: 2, batchItems: 1000, queueRows: 100_000 },
+    script: ({ lane }) => (lane === 1 ? { kind: 'refused', why: 'out of bounds' } : { kind: 'sent' }),
+  });
+  await started.delivery.apply([exporter]);
+  const hub = { ...started, exporter };
+  for (let from = 0; from < 20_000; from += 2000) {
+    await hub.journal.append([sampleBatch(range(from, from + 2000))]);
+    for (let i = 0; i < 2000 && (await pendingRows(hub)) > 0; i++) {
+      await settle(1);
+      hub.clock.advance(100);
+    }
+    assert.equal(await pendingRows(hub), 0);
+  }
+  assert.equal(hub.exporter.taken.length, 10_000);
+  assert.ok((await stateOf(hub.delivery)).rejected.items < 10_000, 'the oldest are gone');
+  await end(hub);
+});
+
+test('a stop throws nothing more at a receiver that refuses everything', async (t) => {
+  const hub = await run(t, {
+    keyOf: () => 0,
+    settings: { batchItems: 100 },
+    script: () => ({ kind: 'refused', why: 'answered 400' }),
+  });
+  await hub.journal.append([sampleBatch(range(0, 1000))]);
+  await until(() => hub.exporter.calls.length > 100);
+  await settle();
+  const calls = hub.exporter.calls.length;
+  await hub.journal.close();
+  const stopping = hub.delivery.stop(1000);
+  await settle();
+  hub.clock.advance(2000);
+  await stopping;
+  assert.equal(hub.exporter.calls.length, calls);
 });
 
 test('a row that cannot be encoded is set aside with its reason', async (t) => {
@@ -685,6 +804,41 @@ test('the state tells rows that were lost because the exporter lags too far behi
   const { counters } = await stateOf(started.delivery);
   assert.ok((counters.rows_lost['overflow'] ?? 0) > 100);
   await end(started);
+});
+
+test('rows in the lanes are not lost when their part of the journal goes, unless they never arrive', async (t) => {
+  const hung = Promise.withResolvers<SendOutcome>();
+  const started = await start({ dataDir: temporaryFolder(t), segmentMaxRows: 10 });
+  const script = async ({ values }: Call): Promise<SendOutcome> =>
+    values.includes(0) ? hung.promise : { kind: 'retry', why: 'down' };
+  const settings = { maxBacklogBytes: 1000, queueRows: 10, lanes: 1, batchItems: 10 };
+  await started.delivery.apply([new Scripted({ keyOf: () => 0, settings, script })]);
+  const lost = async () => (await stateOf(started.delivery)).counters.rows_lost['overflow'] ?? 0;
+  for (let i = 0; i < 30; i++) {
+    await started.journal.append([sampleBatch(range(i * 10, i * 10 + 10))]);
+    await settle(3);
+  }
+  const { lag, lanes } = await stateOf(started.delivery);
+  const inLanes = lanes[0]!.queued_rows;
+  assert.ok(inLanes >= 10, `${inLanes}`);
+  assert.equal(await lost(), 300 - lag.rows - inLanes);
+  hung.resolve({ kind: 'sent' });
+  await settle();
+  assert.equal(await lost(), 300 - lag.rows - inLanes, 'those arrived');
+  await end(started);
+  const value = await metricValue(started.metrics.journalOverflow, { reader: 'scripted', reason: 'overflow' });
+  assert.equal(value, 300 - lag.rows - 10, 'all but those that arrived');
+});
+
+test('since when samples wait is told', async (t) => {
+  const hub = await run(t, { script: () => ({ kind: 'retry', why: 'down' }) });
+  assert.equal(hub.delivery.waitingSinceMs('prometheus.samples'), undefined);
+  const at = hub.clock.epochMs();
+  await hub.journal.append([sampleBatch(range(0, 4))]);
+  hub.clock.advance(7_200_000);
+  assert.ok(hub.delivery.waitingSinceMs('prometheus.samples')! <= at);
+  assert.equal(hub.delivery.waitingSinceMs('flow_log.l7_flow_log'), undefined);
+  await end(hub);
 });
 
 test('an exporter without rows in a partition of another organisation has a cursor of its own there', async (t) => {

@@ -12,11 +12,13 @@ import { fileError, filesWith, ManualClock, temporaryFolder } from '../journal/f
 interface Opened {
   readonly store: RejectedStore;
   readonly overflow: [string, number][];
+  readonly removed: [string, number][];
   readonly lines: Record<string, unknown>[];
 }
 
 async function openStore(folder: string, options: { files?: Files; maxBytes?: number } = {}): Promise<Opened> {
   const overflow: [string, number][] = [];
+  const removed: [string, number][] = [];
   const lines: Record<string, unknown>[] = [];
   const { files = realFiles, maxBytes = 1 << 20 } = options;
   const store = new RejectedStore({
@@ -27,10 +29,11 @@ async function openStore(folder: string, options: { files?: Files; maxBytes?: nu
     maxBytes,
     fileBytes: maxBytes / 16,
     onOverflow: (table, items) => void overflow.push([table, items]),
+    onRemoved: (table, items) => void removed.push([table, items]),
     onChange: () => undefined,
   });
   await store.open();
-  return { store, overflow, lines };
+  return { store, overflow, removed, lines };
 }
 
 function item(row: number, body: Uint8Array | null = Buffer.from([row, 0, 255])): NewRejected {
@@ -148,6 +151,40 @@ test('beyond the bound the oldest go, counted', async (t) => {
   for (const name of fs.readdirSync(folder)) onDisk += fs.statSync(join(folder, name)).size;
   assert.equal(onDisk, store.bytes);
   store.close();
+});
+
+test('what may not displace others is kept only while there is room', async (t) => {
+  const folder = temporaryFolder(t);
+  const { store, overflow } = await openStore(folder, { maxBytes: 64 * 1024 });
+  const keep = (row: number) => store.add([item(row, Buffer.alloc(1000)), item(row + 1)], { displaces: false });
+  let kept = 0;
+  while (await keep(kept)) kept += 2;
+  assert.ok(kept > 50 && store.bytes <= 64 * 1024 && store.bytes > 60 * 1024, `${kept} items, ${store.bytes} bytes`);
+  assert.deepEqual([store.count, overflow], [kept, []]);
+  assert.equal(await store.add([item(1000, Buffer.alloc(1000)), item(1001)]), true);
+  assert.ok(overflow.length > 0, 'the usual way goes on');
+  store.close();
+});
+
+test('a folder that is removed while it is in use is noticed, counted and made again', async (t) => {
+  const folder = join(temporaryFolder(t), 'rejected', 'one');
+  const { store, removed, lines } = await openStore(folder);
+  await store.add([item(1), item(2)]);
+  fs.rmSync(join(folder, '..'), { recursive: true });
+  assert.deepEqual(await store.list(10), []);
+  assert.deepEqual([store.count, removed], [0, [['a.b', 2]]]);
+  await store.add([item(3)]);
+  fs.rmSync(join(folder, '..'), { recursive: true });
+  await store.add([item(4)]);
+  assert.deepEqual(removed, [
+    ['a.b', 2],
+    ['a.b', 1],
+  ]);
+  assert.ok(lines.some(({ msg }) => String(msg).includes('was removed while the hub runs')));
+  store.close();
+  const again = await openStore(folder);
+  assert.deepEqual(rowsOf(await again.store.list(10)), [4]);
+  again.store.close();
 });
 
 test('when the disk is full nothing of a set is kept, and the next attempt keeps all of it once', async (t) => {

@@ -57,6 +57,17 @@ test('a wrong configuration is told at once', () => {
   assert.deepEqual(told(lines), [[WARN, 'misconfigured', 'answered 401']]);
 });
 
+test('a receiver that takes nothing is a state of its own, until it takes something', () => {
+  const { trouble, lines, states } = watched();
+  trouble.refusing(false);
+  trouble.failed('lane 1', 'answered 503');
+  trouble.refusing(true, 'answered 400');
+  trouble.refusing(false);
+  assert.deepEqual(states, ['retrying', 'refused', 'retrying']);
+  assert.deepEqual(told(lines).slice(0, 1), [[WARN, 'refused', 'answered 400']]);
+  assert.match(lines[0]!.msg, /refuses all/);
+});
+
 test('what comes and goes is told once a minute, and what stays is told in the end', () => {
   const { trouble, lines, clock } = watched();
   for (let i = 0; i < 600; i++) {

@@ -291,6 +291,39 @@ suite('series dictionary', () => {
     await second.close();
   });
 
+  test('idle series stay while somebody has samples of them to deal with, unless new ones need the room', async () => {
+    let neededSinceMs = Infinity;
+    const store = await open(10, { limit: 10, neededSinceMs: () => neededSinceMs });
+    const ids = (i: number): [number, number] => {
+      const { series } = see(store, i);
+      const { ids: words } = store.series as unknown as { readonly ids: Uint32Array };
+      return [words[series * 4 + 2]!, words[series * 4 + 3]!];
+    };
+    const id = ids(0);
+    const seenMs = nowMs;
+    nowMs += 5 * 3_600_000;
+    see(store, 1);
+    neededSinceMs = seenMs - 1000;
+    await store.upkeep();
+    assert.equal(store.active, 2);
+    assert.deepEqual(Buffer.from(store.labelsOf(...id)!), labels(0));
+    neededSinceMs = seenMs + 3_600_000;
+    await store.upkeep();
+    assert.deepEqual([store.active, store.labelsOf(...id)], [1, undefined]);
+
+    for (let i = 2; i < 8; i++) see(store, i);
+    nowMs += 5 * 3_600_000;
+    see(store, 9);
+    neededSinceMs = 0;
+    await store.upkeep();
+    assert.equal(store.active, 8);
+    see(store, 10);
+    nowMs += 7_200_000;
+    await store.upkeep();
+    assert.equal(store.active, 0, 'nine of ten: there would soon be no room for new ones');
+    await store.close();
+  });
+
   test('a restart with fewer series allowed keeps within the limit', async () => {
     const first = await open(8);
     first.series.announced(Array.from({ length: 10 }, (_, i) => see(first, i).series));

@@ -1,11 +1,12 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { verdictOn } from '../../../../src/exporters/kafka/verdict.ts';
+import { verdictOn as verdictWith } from '../../../../src/exporters/kafka/verdict.ts';
 
 /** Errors in the shapes in which the client gives them: several layers, of which the innermost tells. */
 
 type Fields = Readonly<Record<string, unknown>>;
 
+const verdictOn = (thrown: unknown) => verdictWith(thrown, '');
 const error = (message: string, fields: Fields = {}, cause?: Error): Error =>
   Object.assign(new Error(message, cause === undefined ? undefined : { cause }), fields);
 const several = (message: string, errors: readonly Error[], cause?: Error): Error =>
@@ -75,6 +76,35 @@ describe('errors of the Kafka client', () => {
       kind: 'transient',
       why: 'Connection closed',
     });
+  });
+
+  it('name the broker that could not be reached, or those that were tried', () => {
+    const brokers = 'kafka-1:9092,kafka-2:9092';
+    const failed = (cause: Error) =>
+      error('Connection to kafka-2:9092 failed.', { code: 'PLT_KFK_NETWORK', canRetry: true }, cause);
+    const whyOf = (thrown: unknown) => verdictWith(thrown, brokers).why;
+    // As Node tells of a name with two addresses.
+    const both = Object.assign(new AggregateError([], ''), { code: 'ECONNREFUSED' });
+    assert.equal(whyOf(failed(both)), 'kafka-2:9092: ECONNREFUSED');
+    assert.equal(
+      whyOf(failed(error('getaddrinfo ENOTFOUND kafka-2', { code: 'ENOTFOUND' }))),
+      'kafka-2:9092: getaddrinfo ENOTFOUND kafka-2',
+    );
+    assert.equal(
+      whyOf(failed(error('self-signed certificate', { code: 'DEPTH_ZERO_SELF_SIGNED_CERT' }))),
+      'kafka-2:9092: DEPTH_ZERO_SELF_SIGNED_CERT: self-signed certificate; put the certificate of who signed it into tls.ca-file',
+    );
+    assert.equal(
+      whyOf(failed(error('SASL authentication failed.', {}, answer('SASL_AUTHENTICATION_FAILED', 'wrong password')))),
+      'kafka-2:9092: SASL_AUTHENTICATION_FAILED: wrong password',
+    );
+    assert.equal(
+      whyOf(error('Connection to kafka-1:9092 timed out.', { code: 'PLT_KFK_TIMEOUT' })),
+      'Connection to kafka-1:9092 timed out.',
+    );
+    assert.equal(whyOf(error('Connection closed', { code: 'PLT_KFK_NETWORK' })), `Connection closed (${brokers})`);
+    assert.equal(whyOf(error('Broker requires TLS.', { code: 'PLT_KFK_USER' })), `Broker requires TLS. (${brokers})`);
+    assert.equal(whyOf(answer('TOPIC_AUTHORIZATION_FAILED', 'no')), 'TOPIC_AUTHORIZATION_FAILED: no');
   });
 
   it('may be anything at all', () => {
