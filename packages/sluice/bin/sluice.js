@@ -12,8 +12,8 @@ import { fileURLToPath } from 'node:url';
 
 const NEEDED_MAJOR = 24;
 if (Number.parseInt(process.versions.node, 10) < NEEDED_MAJOR) {
-  console.error(
-    `cannot run sluice with Node ${process.versions.node}: it needs Node ${NEEDED_MAJOR} or later. In a checkout, npm start runs the one that npm ci installs.`,
+  process.stderr.write(
+    `cannot run sluice with Node ${process.versions.node}: it needs Node ${NEEDED_MAJOR} or later. In a checkout, npm start runs the one that npm ci installs.\n`,
   );
   process.exit(2);
 }

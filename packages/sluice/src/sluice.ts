@@ -156,7 +156,8 @@ export async function startHub(config: SluiceConfig, log: Log): Promise<Hub> {
     started.push(() => delivery.stop(remainingMs()));
     started.push(() => journal.close());
     const versions = new TableVersions();
-    const loading = { journalUuid: journal.uuid, target: storage.target, organisations, log, metrics };
+    const isOpen = () => storage.ready().ready;
+    const loading = { journalUuid: journal.uuid, target: storage.target, organisations, isOpen, log, metrics };
     const loader = startLoader({
       ...loading,
       journal: journal.storage,

@@ -22,6 +22,8 @@ export interface LoaderOptions {
   readonly organisations: readonly number[];
   readonly log: Log;
   readonly metrics: Metrics;
+  /** Nothing is tried before the database is there, which `nudge` says. Default: it is. */
+  readonly isOpen?: () => boolean;
   /** Told after every attempt to load a segment: its rows, or some of them, may be there now. */
   readonly onLoaded?: (partition: PartitionKey) => void;
   /** Tables that are loaded at the same time. Default 2. */
@@ -66,7 +68,7 @@ export function startLoader(options: LoaderOptions): Loader {
 
   /** Starts as many lanes as may run; called whenever something may have changed. */
   function pump(): void {
-    if (stopping) return;
+    if (stopping || options.isOpen?.() === false) return;
     const now = performance.now();
     let wakeAt = Infinity;
     for (const [key, partitions] of byTable(journal.pending())) {
