@@ -46,6 +46,7 @@ import { retentionMs } from './storage/retention.ts';
 import { TableVersions } from './storage/table-versions.ts';
 import { tellIdentity } from './storage/tell-identity.ts';
 import { startTagging } from './tagging.ts';
+import { observeFields } from './tags/fields/observe-fields.ts';
 import { openTags } from './tags/open-tags.ts';
 import { createTagger } from './tags/tagger.ts';
 import type { Log } from './telemetry/log.ts';
@@ -208,9 +209,10 @@ export async function startHub(config: SluiceConfig, log: Log): Promise<Hub> {
     });
     const reading = { store, limits: toReadLimits(config.limits), tags: tagging.labels, metrics, log };
     const tagger = createTagger({ inventory: tags.inventory });
+    const observing = observeFields({ append, metrics });
     const rows = new RowGather({
       input: AGENT_INPUT,
-      append,
+      append: observing,
       tagger,
       organisations,
       accept,
@@ -222,7 +224,7 @@ export async function startHub(config: SluiceConfig, log: Log): Promise<Hub> {
     const { limits } = config;
     const inputs = startInputs({
       target: rows,
-      append,
+      append: observing,
       tagger,
       rowIds,
       accept,

@@ -1,4 +1,4 @@
-import { text, u32, u8, word } from './columns.ts';
+import { i32, seconds, text, u16, u32, u64, u8, word } from './columns.ts';
 import type { ColumnSpec, DataSource } from './types.ts';
 
 /**
@@ -33,11 +33,17 @@ export const nameMap: DataSource = {
   id: 'flow_tag.name_map',
   table: 'name_map',
   description: 'Names of resources by kind and id',
+  // Other hubs wait for them.
+  sealAfterMs: 1_000,
   columns: [
     word('kind', 'Kind of resource: region, az, vpc, pod, pod_service, ...', key),
     u32('id', 'As it stands in the columns of that kind', key),
     u8('device_type', 'As in l3_device_type and auto_instance_type; 0: the kind has none there', { index: 'none' }),
     text('name', 'Name, the last one it had'),
+    text('key', 'What the id was given to, as the inventory calls it'),
+    u32('term', 'Grows whenever another hub begins to give ids; 0: the hub shares them with no other', {
+      index: 'none',
+    }),
     isDeleted,
     time,
   ],
@@ -60,4 +66,37 @@ export const customTagMap: DataSource = {
     time,
   ],
   orderBy: ['kind', 'id', 'family', 'name'],
+};
+
+/**
+ * Which custom fields there are: names of attributes, tags and measurements, and their values, by hour. One table for all databases; DeepFlow's
+ * `<database>_custom_field` and the like are views of it (derived-tables.ts).
+ */
+export const observedField: DataSource = {
+  id: 'flow_tag.observed_field',
+  database: 'flow_tag',
+  table: 'observed_field',
+  description: 'Names and values of custom fields, and instances of applications, by the hour in which rows have them',
+  columns: [
+    word('database', 'Database of the rows', key),
+    word('record', 'field: a name; value: a name and a value; application: an application and an instance of it', key),
+    word('table', 'Table of the rows, or the virtual one', key),
+    word('field_type', 'tag or metrics', key),
+    word('field_name', 'Name; of record application the application', key),
+    word('field_value_type', 'string or float', key),
+    text('field_value', 'Value; of record application the instance', key),
+    seconds('time', 'Begin of the hour', { role: 'time', unit: 's', index: 'none' }),
+    i32('vpc_id', 'VPC of the first row that had it', { index: 'none' }),
+    u16('pod_ns_id', 'Namespace of that row', { index: 'none' }),
+    u16('team_id', 'Team of that row', { index: 'none' }),
+    u64('count', 'How often it was noted', { role: 'metric', index: 'none' }),
+  ],
+  time: { column: 'time', unit: 's' },
+  acceptAheadMs: 600_000,
+  sealAfterMs: 5_000,
+  sealSparse: { below: 1_000, afterMs: 10_000 },
+  engine: { kind: 'SummingMergeTree', sums: ['count'] },
+  orderBy: ['database', 'record', 'table', 'field_type', 'field_name', 'field_value_type', 'field_value', 'time'],
+  partitionBy: 'day',
+  retention: { days: 30, extraHours: 0 },
 };

@@ -239,6 +239,15 @@ export function createMetrics(registry: Registry = new Registry()) {
       'org',
     ]),
     tagMemory: gauge('sluice_tag_memory_bytes', 'Memory of the tables of the tag inventory', ['org']),
+    tagFieldsNoted: counter(
+      'sluice_tag_fields_noted_total',
+      'Names and values of custom fields that were new in their hour',
+    ),
+    tagFieldsLeftOut: counter(
+      'sluice_tag_fields_left_out_total',
+      'Names and values of custom fields that were not noted: values of names with many, long ones, no room, or the journal refused them',
+      ['reason'],
+    ),
     tagMisses: counter('sluice_tag_misses_total', 'Questions to the tag inventory without an answer, by kind', [
       'org',
       'kind',
