@@ -65,18 +65,20 @@ export function startTagging(options: TaggingOptions): Tagging {
     organisations,
   });
   if (problems.length > 0) log.warn({ problems }, 'Prometheus servers that cannot be asked for their targets');
-  const targets = createPrometheusTargets({ servers, append, log });
+  const subjectsOf = new Map<number, SeriesSubjects>();
+  const onChange = (org: number) => void subjectsOf.get(org)?.look();
+  const targets = createPrometheusTargets({ servers, append, onChange, log });
   for (const source of targets.sources) tags.add(source);
+  tags.useTargets(targets.table);
   targets.start();
   stops.push(() => targets.stop());
 
-  const taggers = new Map<number, SeriesTagger>();
   for (const org of organisations) {
     const inventory = tags.find(org);
     const dictionary = series.get(org);
     if (inventory === undefined || dictionary === undefined) continue;
     const subjects = new SeriesSubjects({ org: inventory, targets: () => targets.table(org) });
-    taggers.set(org, subjects);
+    subjectsOf.set(org, subjects);
     const changes = new TagChanges({ org, series: dictionary.series, tagger: subjects, append, metrics, log });
     const names = new DictionaryWriter({ org: inventory, names: tags.names, append, log });
     subjects.start();
@@ -90,7 +92,7 @@ export function startTagging(options: TaggingOptions): Tagging {
   const prefix = config.tags.autoTaggingPrefix;
   const customTags = createCustomTags(tags.find);
   return {
-    seriesTagger: (org) => taggers.get(org),
+    seriesTagger: (org) => subjectsOf.get(org),
     labels: prefix === '' ? undefined : new SeriesTagLabels({ store, prefix, names: tags.names, customTags }),
     startWatches() {
       for (const start of late) start();

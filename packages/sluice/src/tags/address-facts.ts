@@ -34,10 +34,13 @@ export interface Located {
   readonly words: Words;
 }
 
-/** Rows and claims of all addresses of something; the row of the last one, -1 when it has none. */
+/**
+ * Rows and claims of all addresses of something; the row of the one that stands for it, -1 when it has none: the first of its plain addresses, by which
+ * a pod with two of them is known, else that of the last interface.
+ */
 export function addressFacts(facts: Facts, known: Known, { resource, place, words }: Located): number {
   const base = baseWords(words);
-  let last = -1;
+  let chosen = -1;
   for (const one of resource.interfaces ?? []) {
     const vpc = one.vpc === undefined ? place.vpc : vpcId(known.find, one.vpc);
     const macVpc = one.macVpc === undefined ? vpc : vpcId(known.find, one.macVpc);
@@ -53,13 +56,14 @@ export function addressFacts(facts: Facts, known: Known, { resource, place, word
     }
     const { mac = 0 } = one;
     if (row >= 0 && mac !== 0) facts.claimRow('mac', row, [vpc, Math.floor(mac / 2 ** 32), mac >>> 0]);
-    if (row >= 0) last = row;
+    if (row >= 0) chosen = row;
   }
+  let first = -1;
   for (const ip of resource.addresses ?? []) {
     const added = place.vpc === 0 ? -1 : addressRow(facts, known, { base, vpc: place.vpc, macVpc: place.vpc, ip });
-    if (added >= 0) last = added;
+    if (first < 0) first = added;
   }
-  return last;
+  return first < 0 ? chosen : first;
 }
 
 interface AddressRow {

@@ -4,6 +4,7 @@ import { NEVER } from './claim-table.ts';
 import type { Held } from './held.ts';
 import type { OrgInventory } from './org-inventory.ts';
 import { WORDS, word } from './resource-table.ts';
+import type { TargetTable } from './prometheus-targets/target-table.ts';
 import { resourceOfSeries } from './series-resource.ts';
 import { kindOfDevice, type TagNames } from './tag-names.ts';
 
@@ -44,9 +45,13 @@ export interface FoundResource {
   readonly labels?: Readonly<Record<string, string>>;
 }
 
-interface Explaining {
+interface Platform {
   readonly org: OrgInventory;
   readonly names: TagNames;
+}
+
+interface Explaining extends Platform {
+  readonly targets: TargetTable;
 }
 
 /** Why a row or series gets its tags. Undefined: what was asked for is no address. */
@@ -71,8 +76,8 @@ export function explain(explaining: Explaining, question: Question): Explanation
       break;
     case 'series': {
       const { agent, labels } = question;
-      const { row, by } = resourceOfSeries(explaining.org, labels, { agent, version });
-      const none = 'nothing: no label names a pod, or an instance, that is known and the only one';
+      const { row, by } = resourceOfSeries(explaining.org, labels, { agent, version, targets: explaining.targets });
+      const none = 'nothing: no label names a pod, an instance or a target that is known and the only one';
       note(by === '' ? 'labels of the series' : `labels of the series, by ${by}`, row, none);
     }
   }
@@ -94,7 +99,7 @@ interface AddressQuestion extends Noting {
   readonly vpc: number;
 }
 
-function explainAddress({ org, names }: Explaining, { address, vpc, version, note, steps }: AddressQuestion): void {
+function explainAddress({ org, names }: Platform, { address, vpc, version, note, steps }: AddressQuestion): void {
   const { live } = org;
   const key = new AddressKey();
   key.version = version;
@@ -126,7 +131,7 @@ function spanText(from: number, to: number): string {
 }
 
 function explainPod(
-  { org }: Explaining,
+  { org }: Platform,
   { name, namespace, cluster }: Extract<Question, { kind: 'pod' }>,
   { version, note, steps }: Noting,
 ): void {
@@ -159,7 +164,7 @@ const COLUMNS = [
   ['l3_epc', 'l3_epc', word.vpc],
 ] as const;
 
-function describeRow({ org, names }: Explaining, row: number): FoundResource {
+function describeRow({ org, names }: Platform, row: number): FoundResource {
   const { words, ip6 } = org.live.resources;
   const at = row * WORDS;
   const type = words[at + word.deviceType]!;

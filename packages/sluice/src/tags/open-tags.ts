@@ -9,6 +9,7 @@ import { Ids } from './ids.ts';
 import type { Inventory } from './inventory.ts';
 import { OrgInventory } from './org-inventory.ts';
 import type { Source } from './source.ts';
+import { NO_TARGETS, type TargetTable } from './prometheus-targets/target-table.ts';
 import { StaticFile } from './static/static-file.ts';
 import { TagNames } from './tag-names.ts';
 import { createTagsApi } from './tags-api.ts';
@@ -31,6 +32,8 @@ export interface Tags {
   readonly routes: readonly HttpRoute[];
   /** From now on the source counts for its organisation. */
   add(source: Source): void;
+  /** From now on these are the targets of Prometheus servers, for explanations. */
+  useTargets(targets: (org: number) => TargetTable): void;
   stop(): void;
 }
 
@@ -45,6 +48,7 @@ export async function openTags({ dataDir, config, organisations, metrics, log }:
     inventories.set(org, new OrgInventory({ org, ids, metrics, log, onPublished: () => names.version++ }));
   }
   const add = (source: Source) => (find(source.org) ?? bug(`no organisation ${source.org}`)).add(source);
+  let targets: ((org: number) => TargetTable) | undefined;
   const files: StaticFile[] = [];
   for (const { path, org = organisations[0] ?? bug('no organisation') } of config.files) {
     const file = new StaticFile({ path, org, log });
@@ -57,8 +61,11 @@ export async function openTags({ dataDir, config, organisations, metrics, log }:
     inventory: (org) => find(org)?.inventory ?? emptyInventory,
     find,
     names,
-    routes: createTagsApi({ find, names }),
+    routes: createTagsApi({ find, names, targets: (org) => targets?.(org) ?? NO_TARGETS }),
     add,
+    useTargets(used) {
+      targets = used;
+    },
     stop() {
       for (const file of files) file.stop();
       for (const inventory of inventories.values()) {

@@ -25,16 +25,26 @@ export interface SeriesResource {
   readonly vpc: number;
 }
 
-/** Labels that name a pod, with those that name its namespace, in the order in which they count. */
-const POD_LABELS = [
-  ['pod', 'namespace'],
-  ['kubernetes_pod_name', 'kubernetes_namespace'],
-  ['pod_name', 'namespace'],
-  ['exported_pod', 'exported_namespace'],
-] as const;
+interface PodLabel {
+  readonly name: string;
+  /** Labels that may name its namespace, in the order in which they count. */
+  readonly namespaces: readonly string[];
+}
+
+/** Labels that name a pod, in the order in which they count. */
+const POD_LABELS: readonly PodLabel[] = [
+  { name: 'pod', namespaces: ['namespace', 'kubernetes_namespace'] },
+  { name: 'kubernetes_pod_name', namespaces: ['kubernetes_namespace', 'namespace'] },
+  { name: 'pod_name', namespaces: ['namespace', 'kubernetes_namespace'] },
+  { name: 'exported_pod', namespaces: ['exported_namespace', 'namespace', 'kubernetes_namespace'] },
+];
 
 /** Labels by which a series is tagged, beside those that decide between targets. */
-export const TAGGING_LABELS: readonly string[] = [...new Set(POD_LABELS.flat()), 'instance', 'job'];
+export const TAGGING_LABELS: readonly string[] = [
+  ...new Set(POD_LABELS.flatMap(({ name, namespaces }) => [name, ...namespaces])),
+  'instance',
+  'job',
+];
 
 /**
  * The resource behind a Prometheus series: the pod that its labels name, else the owner of the address in its `instance` or the machine or node of that
@@ -51,10 +61,10 @@ export function resourceOfSeries(
   const agentRow = origin.agent === 0 ? 0 : live.agent(version, origin.agent);
   const cluster = agentRow === 0 ? 0 : live.agents.cluster[agentRow]!;
   const agentVpc = agentRow === 0 ? 0 : live.agents.vpc[agentRow]!;
-  for (const [podLabel, namespaceLabel] of POD_LABELS) {
-    const name = labels.get(podLabel);
+  for (const label of POD_LABELS) {
+    const name = labels.get(label.name);
     if (name === undefined || name === '') continue;
-    const row = podRow(org, { name, namespace: labels.get(namespaceLabel), cluster, version });
+    const row = podRow(org, { name, namespace: namespaceOf(label, labels), cluster, version });
     if (row !== 0) return { row, by: 'pod', vpc: 0 };
   }
   const host = hostOf(labels.get('instance') ?? '');
@@ -74,6 +84,16 @@ export function resourceOfSeries(
   if (around !== undefined) return around;
   const row = agentRow === 0 ? 0 : live.vpc(version, agentVpc);
   return { row, by: row === 0 ? '' : 'VPC', vpc: agentVpc };
+}
+
+/**
+ * The namespace of the pod that a label names. A server renames what a program says only where its target says something, too (`exported_namespace`): without
+ * an `exported_pod` beside it, the program has said `pod` itself, and its namespace is the renamed one.
+ */
+function namespaceOf({ name, namespaces }: PodLabel, labels: ReadonlyMap<string, string>): string | undefined {
+  const isSaidByProgram = name === 'pod' && !labels.get('exported_pod');
+  const order = isSaidByProgram ? ['exported_namespace', ...namespaces] : namespaces;
+  return order.map((one) => labels.get(one)).find((value) => value !== undefined && value !== '');
 }
 
 interface PodQuestion {

@@ -3,12 +3,15 @@ import type { HttpReply, HttpRequest, HttpRoute } from '../base/ports.ts';
 import { explain, listResource, type Question } from './explain.ts';
 import { isResourceKind, RESOURCE_KINDS } from './kinds.ts';
 import type { OrgInventory } from './org-inventory.ts';
+import type { TargetTable } from './prometheus-targets/target-table.ts';
 import type { SourceState } from './source.ts';
 import type { TagNames } from './tag-names.ts';
 
 export interface TagsApiOptions {
   readonly find: (org: number) => OrgInventory | undefined;
   readonly names: TagNames;
+  /** Targets of Prometheus servers. */
+  readonly targets: (org: number) => TargetTable;
   readonly now?: () => number;
 }
 
@@ -52,7 +55,7 @@ export function createTagsApi(options: TagsApiOptions): HttpRoute[] {
     route('/api/v1/tags/resources', (org, { query }) => listed(org, query)),
     route('/api/v1/tags/explain', (org, { query }) => {
       const question = questionOf(query, Math.floor((options.now ?? Date.now)() / 1000));
-      const explained = explain({ org, names: options.names }, question);
+      const explained = explain({ org, names: options.names, targets: options.targets(org.org) }, question);
       if (explained === undefined) throw bad(`expected an address as ip; got ${JSON.stringify(query.get('ip'))}`);
       return explained;
     }),

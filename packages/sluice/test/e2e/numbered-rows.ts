@@ -217,6 +217,8 @@ export interface DocumentRow {
   readonly time: number;
   /** 0 to 255; one series each. */
   readonly client: number;
+  /** VPC of both ends; default 7. */
+  readonly vpc?: number;
   readonly request: number;
   readonly response: number;
   readonly rrtMax: number;
@@ -231,12 +233,12 @@ const APPLICATION_MAP = 0x000b_ac08_0030_0000n;
 export function documentFrames(rows: readonly DocumentRow[]): Buffer {
   return frames(
     METRICS,
-    rows.map(({ time, client, request, response, rrtMax, rrtSum, rrtCount }) => {
+    rows.map(({ time, client, vpc = 7, request, response, rrtMax, rrtSum, rrtCount }) => {
       const field = message(
         bytes(1, [10, 1, 0, client]),
         bytes(2, [10, 2, 0, 1]),
-        number(5, 7),
-        number(6, 7),
+        number(5, vpc),
+        number(6, vpc),
         number(10, 1),
         number(11, 6),
         number(13, 8080),

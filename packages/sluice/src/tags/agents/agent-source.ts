@@ -102,6 +102,8 @@ export class AgentSource implements Source {
   state(): SourceState {
     let lastMs = this.#reportedMs;
     for (const { seenMs } of this.#agents.values()) lastMs = Math.max(lastMs, seenMs);
+    // Where there are no agents, there is nothing to wait for.
+    if (this.#agents.size === 0 && lastMs === 0) return { kind: 'up' };
     if (!this.#isKnown || lastMs === 0) return { kind: 'starting' };
     if (this.#now() - lastMs <= SILENT_MS) return { kind: 'up', lastSuccessMs: lastMs };
     const lastError = `nothing was heard from any agent since ${new Date(lastMs).toISOString()}`;

@@ -12,6 +12,8 @@ export interface PrometheusTargetsOptions {
   readonly servers: readonly PrometheusServer[];
   /** Takes rows of prometheus.metadata; absent: types and help of metrics are not kept. */
   readonly append?: Append<Batch>;
+  /** Called when the targets of an organisation are other ones. */
+  readonly onChange?: (org: number) => void;
   readonly log: Log;
   /** How often targets are asked for (default 10 s), and how long an answer may take (default 10 s). */
   readonly intervalMs?: number;
@@ -44,6 +46,7 @@ export function createPrometheusTargets(options: PrometheusTargetsOptions): Prom
   function rebuild(org: number): void {
     const known = asked.filter((server) => server.org === org).flatMap(({ targets }) => targets ?? []);
     tables.set(org, new TargetTable(known));
+    options.onChange?.(org);
   }
 
   async function flush(): Promise<void> {

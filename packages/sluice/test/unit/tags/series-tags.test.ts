@@ -161,8 +161,20 @@ describe('the resource behind a series', () => {
     assert.equal(podOf({ kubernetes_namespace: 'stage', kubernetes_pod_name: 'db-0' }), 103);
     assert.equal(podOf({ exported_namespace: 'prod', exported_pod: 'db-0' }), 102);
     assert.equal(podOf({ exported_namespace: 'prod', exported_pod: 'db-0', namespace: 'stage', pod: 'db-0' }), 103);
-    // The namespace of one pair is not that of another.
-    assert.equal(podOf({ exported_namespace: 'prod', pod: 'db-0' }), undefined);
+    assert.equal(podOf({ kubernetes_namespace: 'stage', pod: 'db-0' }), 103);
+    assert.equal(podOf({ namespace: 'stage', kubernetes_pod_name: 'db-0' }), 103);
+  });
+
+  test('what a server has renamed tells who has said the rest', async () => {
+    const { tags } = await bench();
+    const podOf = (labels: Record<string, string>) => tags(labels, 1)['pod_id'];
+    // Its target says a namespace and no pod.
+    assert.equal(podOf({ namespace: 'prod', exported_namespace: 'stage', pod: 'db-0' }), 103);
+    // And the other way round.
+    assert.equal(podOf({ pod: 'watcher', exported_pod: 'db-0', namespace: 'stage' }), 103);
+    // Empty labels are none.
+    assert.equal(podOf({ namespace: '', exported_namespace: '', exported_pod: '', pod: 'web-1' }), 101);
+    assert.equal(podOf({ namespace: '', pod: 'db-0' }), undefined);
   });
 
   test('an address or a known name of the instance', async () => {
@@ -214,9 +226,10 @@ describe('the resource behind a series', () => {
         const id = tags(present, agent)['pod_id'];
         if (id === undefined) return;
         const found = pods.find((one) => one.id === id)!;
+        const saidByProgram = given.exported_pod === undefined ? given.exported_namespace : undefined;
         const pairs = [
-          [given.pod, given.namespace],
-          [given.exported_pod, given.exported_namespace],
+          [given.pod, saidByProgram ?? given.namespace],
+          [given.exported_pod, given.exported_namespace ?? given.namespace],
         ] as const;
         const fits = pairs.some(
           ([name, namespace]) =>

@@ -3,6 +3,8 @@ import { readFileSync } from 'node:fs';
 import { after, describe, test } from 'node:test';
 import { isSluiceError } from '../../../src/base/errors.ts';
 import type { HttpRequest } from '../../../src/base/ports.ts';
+import { readAnswer, type ReadTargets } from '../../../src/tags/prometheus-targets/read-answers.ts';
+import { NO_TARGETS, TargetTable } from '../../../src/tags/prometheus-targets/target-table.ts';
 import { TagNames } from '../../../src/tags/tag-names.ts';
 import { createTagsApi } from '../../../src/tags/tags-api.ts';
 import { parseTagsCommand } from '../../../src/tags/tags-command.ts';
@@ -17,7 +19,13 @@ after(() => known.close());
 const { inventory: org } = known;
 const names = new TagNames((id) => (id === 1 ? org : undefined));
 const NOW = 1_700_000_000;
-const routes = createTagsApi({ find: (id) => (id === 1 ? org : undefined), names, now: () => NOW * 1000 });
+let targets = NO_TARGETS;
+const routes = createTagsApi({
+  find: (id) => (id === 1 ? org : undefined),
+  names,
+  targets: () => targets,
+  now: () => NOW * 1000,
+});
 
 /** `data` of the hub's answer to a GET. */
 async function get(url: string, orgId = 1): Promise<unknown> {
@@ -149,6 +157,26 @@ describe('why', () => {
     assert.equal(await by('instance=node-41:9100', 'job=node'), 'labels of the series, by host name: pod_node node-41');
     // Nothing but what is known of the VPC of the agent.
     assert.doesNotMatch((await by('job=node'))!, /: pod/);
+    const answer = {
+      status: 'success',
+      data: {
+        activeTargets: [
+          {
+            labels: { job: 'app', instance: 'shop' },
+            discoveredLabels: {
+              __meta_kubernetes_pod_uid: '101',
+              __meta_kubernetes_namespace: 'prod',
+              __meta_kubernetes_pod_name: 'shop-7f9c',
+            },
+          },
+        ],
+      },
+    };
+    const told = readAnswer('targets', Buffer.from(JSON.stringify(answer))) as ReadTargets;
+    targets = new TargetTable([{ targets: told, config: undefined, vpc: 7 }]);
+    assert.equal(await by('job=app', 'instance=shop'), 'labels of the series, by target: pod shop-7f9c');
+    targets = NO_TARGETS;
+    assert.doesNotMatch((await by('job=app', 'instance=shop'))!, /: pod/);
   });
 
   test('at a time', async () => {

@@ -121,7 +121,7 @@ function open(context: TestContext, prepare: (reports: ToldReports) => void = ()
 test('knows nothing at first, then the agents and their machines', async (context) => {
   const { reports, source, changes, find } = open(context);
   await source.settle();
-  assert.deepEqual([source.current(), source.state(), changes], [undefined, { kind: 'starting' }, []]);
+  assert.deepEqual([source.current(), source.state(), changes], [undefined, { kind: 'up' }, []]);
   reports.know(1, { name: 'box' });
   reports.know(9, { org: 2 });
   source.look();

@@ -9,6 +9,8 @@ export interface PrometheusStandIn {
   readonly asked: string[];
   readonly answers: Map<string, Answer>;
   close(): Promise<void>;
+  /** Listens again where it did before it was closed. */
+  reopen(): Promise<void>;
 }
 
 export async function startStandIn(): Promise<PrometheusStandIn> {
@@ -31,6 +33,7 @@ export async function startStandIn(): Promise<PrometheusStandIn> {
       server.closeAllConnections();
       await new Promise((resolve) => server.close(resolve));
     },
+    reopen: async () => new Promise<void>((resolve) => server.listen(port, '127.0.0.1', resolve)),
   };
 }
 
