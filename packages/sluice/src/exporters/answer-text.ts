@@ -23,6 +23,17 @@ export function answered({ status, text }: ShownAnswer): string {
   return `the receiver answered ${status}${text === '' ? '' : `: ${text}`}`;
 }
 
+/** The same of an answer that somebody has to see to, and where to look. */
+export function answeredWrong(answer: ShownAnswer): string {
+  const { status } = answer;
+  const place = [401, 403, 407].includes(status)
+    ? '; look at auth and extra-headers'
+    : [404, 405, 410].includes(status)
+      ? '; look at the path of the endpoint, and whether the receiver is switched on there'
+      : '';
+  return `${answered(answer)}${place}`;
+}
+
 /** The same of a redirect that is not followed, and what to do about it. */
 export function redirected(answer: ShownAnswer): string {
   const { location } = answer.headers;

@@ -41,6 +41,8 @@ interface RetrySettings {
   readonly on429: 'retry' | 'drop';
 }
 
+const NO_BLANKS = 'expected an address without blanks; each endpoint is an entry of its own: [a, b]';
+
 /** A number of DeepFlow's, where 0 means the default. */
 const count = (most: number) => z.int().min(0).max(most).optional();
 
@@ -74,7 +76,9 @@ export const sharedShape = {
         'What is exported. prometheus: flow_metrics.* and prometheus.samples; opentelemetry: flow_log.l7_flow_log; kafka: these, flow_log.l4_flow_log and event.*. Each is written out, without *',
     }),
   endpoints: z
-    .array(z.string().min(1), { error: (issue) => (issue.input === undefined ? ENDPOINTS_WANTED : undefined) })
+    .array(z.string().min(1).regex(/^\S*$/, { error: NO_BLANKS, abort: true }), {
+      error: (issue) => (issue.input === undefined ? ENDPOINTS_WANTED : undefined),
+    })
     .min(1, { error: 'expected at least one endpoint' })
     .meta({
       description:

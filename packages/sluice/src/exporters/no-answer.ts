@@ -1,11 +1,11 @@
 import type { SendOutcome } from '../base/ports.ts';
-import { isTlsProblem, tlsAdvice } from './tls-problem.ts';
+import { isTlsProblem, plainTlsText, tlsAdvice } from './tls-problem.ts';
 
 /** What it means that a request has no answer. `isAborted`: its time ran out, or the exporter stops. */
 export function judgeNoAnswer(error: unknown, isAborted: boolean): SendOutcome {
   if (isAborted) return { kind: 'retry', why: 'no answer in time' };
   const code = codeOf(error);
-  const message = error instanceof Error ? error.message : String(error);
+  const message = plainTlsText(error instanceof Error ? error.message : String(error));
   const isTold = code === '' || message.includes(code);
   const text = message === '' ? code : isTold ? message : `${message} (${code})`;
   if (isTlsProblem(code)) return { kind: 'misconfigured', why: `no TLS connection: ${text}${tlsAdvice(code)}` };

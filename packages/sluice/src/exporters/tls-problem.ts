@@ -21,3 +21,15 @@ export function tlsAdvice(code: string): string {
   }
   return '';
 }
+
+/** An error's text without what OpenSSL and Node put around it: places in their own sources, and advice about Node's own flags. */
+export function plainTlsText(message: string): string {
+  return message
+    .replaceAll(
+      /[0-9A-F]{8,16}:error:[0-9A-F]{8}:[\w ]{1,64}:[\w ]{0,64}:([^:]{1,128}):[^:]{1,256}:\d{1,6}:([^\n:]{0,128})/g,
+      '$1 $2',
+    )
+    .replace(/; if the root CA is installed locally[^()]{0,128}/, '')
+    .replaceAll(/\s+/g, ' ')
+    .trim();
+}

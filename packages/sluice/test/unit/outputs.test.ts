@@ -6,7 +6,7 @@ import { RowBlock } from '../../src/batch/row-block.ts';
 import { findDataSource } from '../../src/catalog/catalog.ts';
 import { EXPORTER_SCHEMAS, type ExporterConfig } from '../../src/config/exporter-schema.ts';
 import type { Exporter } from '../../src/delivery/types.ts';
-import { createExporters, type OutputsOptions } from '../../src/outputs.ts';
+import { createExporters, createSeriesLabels, type OutputsOptions } from '../../src/outputs.ts';
 import { createLog } from '../../src/telemetry/log.ts';
 import { createMetrics } from '../../src/telemetry/metrics.ts';
 import { goldenNames } from './exporters/golden-names.ts';
@@ -129,4 +129,14 @@ test('when one exporter cannot be made, no name is looked up', async (t) => {
   await assert.rejects(make(t, [good, bad], asked), /BUG: no data source flow_log\.none/);
   t.mock.timers.tick(120_000);
   assert.deepEqual(asked, []);
+});
+
+test('without a database, series that are in memory no more are known to nobody, which holds no exporter up', async () => {
+  const text = Buffer.from('labels');
+  const active = { labelsOf: (low: number) => (low === 1 ? text : undefined) };
+  const labels = createSeriesLabels({ series: new Map([[1, active]]), store: undefined });
+  assert.equal(labels.find(1, 0, 0, 1, 0), text);
+  assert.equal(labels.find(1, 0, 0, 2, 0), undefined);
+  assert.equal(labels.find(2, 0, 0, 1, 0), undefined);
+  assert.deepEqual(await labels.load(1, Uint32Array.of(0, 0, 1, 0, 0, 0, 2, 0)), [undefined, undefined]);
 });

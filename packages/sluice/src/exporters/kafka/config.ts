@@ -213,7 +213,10 @@ export const kafkaExporterSchema = schema
       context.addIssue({ code: 'custom', path, message });
     for (const [index, endpoint] of keys.endpoints.entries()) {
       if (tryParseBroker(endpoint) === undefined) {
-        complain(['endpoints', index], 'expected host:port of one broker, such as kafka-1.example.com:9092');
+        complain(
+          ['endpoints', index],
+          'expected host:port of one broker, without http:// or the like, such as kafka-1.example.com:9092',
+        );
       }
     }
     if (keys.topic !== undefined && keys.kafka['topic-template'] !== undefined) {

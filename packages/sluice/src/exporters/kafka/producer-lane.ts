@@ -16,6 +16,8 @@ const QUIET_MS = 3000;
 const MISSING_MS = 5000;
 /** When to ask again for a batch that the client goes on with. */
 const ASK_AGAIN_MS = 250;
+/** Topics that are named where one is missing. */
+const SHOWN_TOPICS = 4;
 /** How long a batch may take to end when the exporter closes. */
 const CLOSE_MS = 1000;
 
@@ -112,7 +114,7 @@ export class ProducerLane {
       try {
         await producer.send({ messages, acks: ACKS[config.acks], compression: config.compression });
       } catch (error) {
-        const verdict = this.#verdictOn(error);
+        const verdict = this.#verdictOn(error, items);
         if (verdict.kind !== 'batch') return this.#failed(pending, verdict) ?? { kind: 'retry', why: verdict.why };
         if (items.count > 1) return { kind: 'refused', why: verdict.why };
         rejected = [0];
@@ -129,7 +131,7 @@ export class ProducerLane {
     let producer: Producer;
     try {
       producer = await this.#options.clients.producer((error) => {
-        if (this.#producer === producer) this.#note(this.#verdictOn(error));
+        if (this.#producer === producer) this.#note(this.#verdictOn(error, pending.items));
       });
     } catch (error) {
       return { kind: 'misconfigured', why: errorText(error) };
@@ -179,8 +181,13 @@ export class ProducerLane {
     pending.decided.resolve(outcome);
   }
 
-  #verdictOn(error: unknown): Verdict {
-    return verdictOn(error, this.#options.config.endpoints.join(','));
+  #verdictOn(error: unknown, items: ItemBatch): Verdict {
+    const { kind, why } = verdictOn(error, this.#options.config.endpoints.join(','));
+    if (kind !== 'topic') return { kind, why };
+    // The broker does not say which one it means.
+    const topics = [...topicsOf(items)];
+    const more = topics.length > SHOWN_TOPICS ? `, and ${topics.length - SHOWN_TOPICS} others` : '';
+    return { kind, why: `${why}: ${topics.slice(0, SHOWN_TOPICS).join(', ')}${more}` };
   }
 
   #nextTurn(): number {

@@ -1,4 +1,4 @@
-import { isTlsProblem, tlsAdvice } from '../tls-problem.ts';
+import { isTlsProblem, plainTlsText, tlsAdvice } from '../tls-problem.ts';
 
 /**
  * What an error of the Kafka client means. The client's own word on it (`canRetry`) is of no use: it takes wrong passwords and certificates for things
@@ -34,6 +34,8 @@ const BATCH: ReadonlySet<string> = new Set([
 const TOPIC = 'UNKNOWN_TOPIC_OR_PARTITION';
 /** What the client says around an error of a connection: the only place where it names the broker. */
 const CONNECTION = /^Connection to (\S+) (?:failed|timed out)\.$/;
+/** What the client says of a connection that ended while it waited for an answer. */
+const CLOSED = 'Connection closed';
 const MOST_TEXT = 500;
 
 /** The parts of the client's errors that are looked at. */
@@ -56,7 +58,8 @@ export function verdictOn(error: unknown, brokers: string): Verdict {
   const batch = told.find(({ apiId }) => BATCH.has(apiId));
   if (batch !== undefined) return { kind: 'batch', why: textOf(batch) };
   const topic = told.find(({ apiId, message }) => apiId === TOPIC || message.startsWith('Unknown topic '));
-  if (topic !== undefined) return { kind: 'topic', why: 'there is no such topic, and the broker does not make it' };
+  if (topic !== undefined)
+    return { kind: 'topic', why: 'there is no such topic, and the broker does not make topics by itself' };
   const telling = told.findLast(({ apiId, code }) => apiId !== '' || (code !== '' && !code.startsWith('PLT_')));
   return { kind: 'transient', why: withBroker(telling ?? told.at(-1) ?? toldBy(error, ''), brokers) };
 }
@@ -102,7 +105,7 @@ function toldBy(error: unknown, broker: string): Told {
 }
 
 function textOf({ message, code, apiId, serverErrorMessage }: Told): string {
-  const detail = serverErrorMessage === '' ? message : serverErrorMessage;
+  const detail = serverErrorMessage === '' ? plainTlsText(message) : serverErrorMessage;
   const name = apiId === '' && !code.startsWith('PLT_') ? code : apiId;
   if (detail === '') return name;
   return (name === '' || detail.includes(name) ? detail : `${name}: ${detail}`).slice(0, MOST_TEXT);
@@ -113,5 +116,10 @@ function withBroker(told: Told, brokers: string): string {
   const { broker, apiId } = told;
   if (broker !== '') return text.includes(broker) ? text : `${broker}: ${text}`;
   // What a broker answers is about what it was asked, not about the connection.
-  return apiId === '' && brokers !== '' ? `${text} (${brokers})` : text;
+  if (apiId !== '' || brokers === '') return text;
+  const advice =
+    told.message === CLOSED
+      ? '; a broker that wants a login (sasl) or TLS does so, and a port that is none of Kafka'
+      : '';
+  return `${text} (${brokers})${advice}`;
 }

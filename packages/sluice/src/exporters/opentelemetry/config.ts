@@ -71,9 +71,12 @@ export const opentelemetryExporterSchema = schema
     };
   });
 
+const PORT_WANTED = 'expected a port of 1 to 65535';
+
 /** `host:port` as DeepFlow has it, or a URL; what is wrong with it as a text. */
 function toTarget(endpoint: string, transport: 'grpc' | 'http', tls: boolean): OtlpTarget | string {
   const hasScheme = /^[A-Za-z][A-Za-z0-9+.-]*:\/\//.test(endpoint);
+  if (Number(/:(\d+)$/.exec(endpoint)?.[1]) > 65_535) return PORT_WANTED;
   const written = hasScheme ? endpoint : `${tls ? 'https' : 'http'}://${endpoint}`;
   const problem = urlProblem(written);
   if (problem !== undefined) {
@@ -89,7 +92,7 @@ function toTarget(endpoint: string, transport: 'grpc' | 'http', tls: boolean): O
   }
   const isTls = url.protocol === 'https:';
   const port = Number(url.port || (hasScheme && url.port === '' ? (isTls ? 443 : 80) : /:(\d+)$/.exec(endpoint)?.[1]));
-  if (port === 0) return 'expected a port of 1 to 65535';
+  if (port === 0) return PORT_WANTED;
   const host = url.hostname.replace(/^\[(.*)\]$/, '$1');
   // As the specification says: a base address gets the path of traces, another path is taken as it is.
   if (isBare) url.pathname = '/v1/traces';

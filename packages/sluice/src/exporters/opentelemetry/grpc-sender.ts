@@ -16,6 +16,7 @@ import type { SendTarget } from '../../delivery/types.ts';
 import { shownText } from '../answer-text.ts';
 import type { TlsMaterial } from '../client-certificates.ts';
 import { judgeNoAnswer } from '../no-answer.ts';
+import { plainTlsText } from '../tls-problem.ts';
 import type { RequestIdentity } from '../request-identity.ts';
 import { readStatus } from './answer-message.ts';
 import type { OpentelemetryExporterConfig, OtlpTarget } from './config.ts';
@@ -62,8 +63,9 @@ export class GrpcSender implements Transport {
     if (answer.isTimeout) {
       // The connection may be dead without having said so.
       this.#drop(target.endpoint, client);
-      return judgeNoAnswer(undefined, true);
     }
+    // Another lane may have found the same first, and ended the connection.
+    if (this.#open.get(target.endpoint)?.client !== client) return judgeNoAnswer(undefined, true);
     const { code, details, metadata: trailers } = answer.error;
     if (code === status.RESOURCE_EXHAUSTED && OWN_LIMIT.test(details)) {
       const why = `the answer has more than ${ANSWER_BYTES} bytes, or is none of gRPC; is this a receiver of OTLP over gRPC?`;
@@ -71,7 +73,10 @@ export class GrpcSender implements Transport {
     }
     const [binary] = trailers?.get(STATUS_DETAILS) ?? [];
     const retryMs = binary instanceof Buffer ? readStatus(binary).retryMs : undefined;
-    return judgeGrpc({ code, text: shownText(identity.withoutSecrets(details)), retryMs }, target.attempt);
+    return judgeGrpc(
+      { code, text: shownText(identity.withoutSecrets(plainDetails(details))), retryMs },
+      target.attempt,
+    );
   }
 
   close(): void {
@@ -138,6 +143,16 @@ export class GrpcSender implements Transport {
 type CallResult =
   | { readonly kind: 'answer'; readonly message: Buffer }
   | { readonly kind: 'failure'; readonly error: ServiceError; readonly isTimeout: boolean };
+
+/** Details of a call that came to nothing, without what the library puts around the cause. */
+function plainDetails(details: string): string {
+  const text = plainTlsText(
+    details.replace(/\.? ?Resolution note: ?$/, '').replace(/ \(\d{4}-\d\d-\d\dT[\d:.]+Z\)/, ''),
+  );
+  return text.endsWith('Protocol error')
+    ? `${text}; does it speak gRPC? For OTLP over HTTP write otlp: {transport: http}`
+    : text;
+}
 
 function asIs(message: Buffer): Buffer {
   return message;

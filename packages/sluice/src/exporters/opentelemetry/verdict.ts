@@ -1,7 +1,7 @@
 import { status } from '@grpc/grpc-js';
 import type { SendOutcome } from '../../base/ports.ts';
 import { allItems } from '../../delivery/item-batch.ts';
-import { answered, redirected, type ShownAnswer } from '../answer-text.ts';
+import { answered, answeredWrong, redirected, type ShownAnswer } from '../answer-text.ts';
 import { parseRetryAfter, retry } from '../retry-after.ts';
 
 /**
@@ -80,7 +80,7 @@ export function judgeHttp(answer: ShownAnswer, { attempt, on429, items, now }: H
   if (code === 429 && on429 === 'drop') return { kind: 'rejected', items: allItems(items), why };
   const isPassing = PASSING.has(code) || (code >= 500 && attempt < MOST_TRIES);
   if (isPassing) return retry(why, parseRetryAfter(answer.headers['retry-after'], now));
-  if (MISCONFIGURED.has(code)) return { kind: 'misconfigured', why };
+  if (MISCONFIGURED.has(code)) return { kind: 'misconfigured', why: answeredWrong(answer) };
   if (code >= 300 && code < 400) return { kind: 'misconfigured', why: redirected(answer) };
   return { kind: 'refused', why };
 }

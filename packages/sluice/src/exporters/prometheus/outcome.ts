@@ -1,6 +1,6 @@
 import type { SendOutcome } from '../../base/ports.ts';
 import { allItems } from '../../delivery/item-batch.ts';
-import { answered, redirected, type ShownAnswer } from '../answer-text.ts';
+import { answered, answeredWrong, redirected, type ShownAnswer } from '../answer-text.ts';
 import { parseRetryAfter, retry } from '../retry-after.ts';
 
 /** The batch is not what this receiver takes; parts of it may be. */
@@ -27,7 +27,7 @@ export function judge(answer: ShownAnswer, options: JudgeOptions): SendOutcome {
   if (status === 429 && options.on429 === 'drop') {
     return { kind: 'rejected', items: allItems(options.items), why };
   }
-  if (MISCONFIGURED.has(status)) return { kind: 'misconfigured', why };
+  if (MISCONFIGURED.has(status)) return { kind: 'misconfigured', why: answeredWrong(answer) };
   if (status >= 300 && status < 400) return { kind: 'misconfigured', why: redirected(answer) };
   // What has no meaning of its own counts as its class; a status of no class is a receiver in trouble.
   const isRefusal = REFUSALS.has(status) || (status >= 400 && status < 500 && ![408, 425, 429].includes(status));

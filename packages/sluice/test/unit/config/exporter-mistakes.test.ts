@@ -157,7 +157,7 @@ const CASES: Readonly<Record<string, Case>> = {
 `,
     problems: [5, 6, 7, 8, 9].map(
       (line) =>
-        `${line}:9: ${E0}.endpoints[${line - 5}]: expected host:port of one broker, such as kafka-1.example.com:9092`,
+        `${line}:9: ${E0}.endpoints[${line - 5}]: expected host:port of one broker, without http:// or the like, such as kafka-1.example.com:9092`,
     ),
   },
   'addresses of receivers': {

@@ -4,6 +4,7 @@ import type { z } from 'zod';
 import { Secret } from '../../../src/base/secret.ts';
 import type { DeliverySettings } from '../../../src/delivery/types.ts';
 import { fingerprint, toDeliverySettings } from '../../../src/exporters/config.ts';
+import { opentelemetryExporterSchema } from '../../../src/exporters/opentelemetry/config.ts';
 import { kafkaExporterSchema } from '../../../src/exporters/kafka/config.ts';
 import { prometheusExporterSchema } from '../../../src/exporters/prometheus/config.ts';
 import type { SelectionConfig } from '../../../src/exporters/config-filters.ts';
@@ -39,6 +40,24 @@ test('what delivery is told', () => {
     maxBacklogBytes: 2 ** 20,
     from: 'oldest',
   });
+});
+
+test('an endpoint that cannot be one is told with what was expected', () => {
+  const whyOf = (schema: z.ZodType, keys: object) =>
+    schema.safeParse(keys).error?.issues.map(({ path, message }) => `${path.join('.')}: ${message}`);
+  const otlp = { protocol: 'opentelemetry', 'data-sources': ['flow_log.l7_flow_log'] };
+  assert.deepEqual(whyOf(kafkaExporterSchema, { ...KAFKA, endpoints: ['a:9092', 'http://x'] }), [
+    'endpoints.1: expected host:port of one broker, without http:// or the like, such as kafka-1.example.com:9092',
+  ]);
+  const blanks = 'expected an address without blanks; each endpoint is an entry of its own: [a, b]';
+  assert.deepEqual(whyOf(kafkaExporterSchema, { ...KAFKA, endpoints: ['a:9092 b:9092'] }), [`endpoints.0: ${blanks}`]);
+  assert.deepEqual(whyOf(prometheusExporterSchema, { ...PROMETHEUS, endpoints: ['http://a/w '] }), [
+    `endpoints.0: ${blanks}`,
+  ]);
+  assert.deepEqual(whyOf(opentelemetryExporterSchema, { ...otlp, endpoints: ['a:99999', 'a'] }), [
+    'endpoints.0: expected a port of 1 to 65535',
+    'endpoints.1: expected host:port, or an http:// or https:// address when there is a path',
+  ]);
 });
 
 test('what the selection is told', () => {

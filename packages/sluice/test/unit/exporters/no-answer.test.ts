@@ -39,6 +39,25 @@ describe('what it means that there is no answer', () => {
     }
   });
 
+  test('what OpenSSL and Node put around an error of TLS is left out, and what to do is said', () => {
+    const told = (message: string, code: string) => {
+      const outcome = judgeNoAnswer(Object.assign(new Error(message), { code }), false);
+      return 'why' in outcome ? outcome.why : '';
+    };
+    const openssl =
+      'write EPROTO 409D49E2227F0000:error:0A00010B:SSL routines:tls_validate_record_header:wrong version number:../deps/openssl/openssl/ssl/record/methods/tlsany_meth.c:77:\n';
+    assert.equal(
+      told(openssl, 'EPROTO'),
+      'no TLS connection: write EPROTO wrong version number; does it speak TLS at all?',
+    );
+    const untrusted =
+      'unable to verify the first certificate; if the root CA is installed locally, try running Node.js with --use-system-ca';
+    assert.equal(
+      told(untrusted, 'UNABLE_TO_VERIFY_LEAF_SIGNATURE'),
+      'no TLS connection: unable to verify the first certificate (UNABLE_TO_VERIFY_LEAF_SIGNATURE); put the certificate of who signed it into tls.ca-file',
+    );
+  });
+
   test('time that ran out is tried again', () => {
     assert.deepEqual(judgeNoAnswer(failure('ABORT_ERR'), true), {
       kind: 'retry',

@@ -99,7 +99,7 @@ describe('a Kafka broker that goes away', { ...needsKafka(), timeout: 240_000 },
     const { outcome } = await sendUntilDecided(kafka, batch);
     assert.deepEqual(outcome, {
       kind: 'misconfigured',
-      why: 'there is no such topic, and the broker does not make it',
+      why: 'there is no such topic, and the broker does not make topics by itself: missing',
     });
     await broker.createTopic('missing');
     assert.deepEqual((await sendUntilDecided(kafka, batch)).outcome, { kind: 'sent' });

@@ -112,6 +112,27 @@ describe('statuses of gRPC', () => {
     assert.equal(await answer(broken), undefined);
   });
 
+  test('a size passes if the receiver says so, and an answer that is too large is no matter of the batch', async (t) => {
+    const receiver = await grpcReceiver(t);
+    const { exporter } = exporterOf(t, [`127.0.0.1:${receiver.port}`]);
+    const answer = async (details: string, metadata?: Metadata) => {
+      receiver.answers.push({
+        kind: 'status',
+        code: status.RESOURCE_EXHAUSTED,
+        details,
+        ...(metadata === undefined ? {} : { metadata }),
+      });
+      return (await send(exporter, itemsOf(rows(2)))).kind;
+    };
+    assert.equal(await answer('received message larger than max (5000000 vs. 4194304)'), 'refused');
+    assert.equal(await answer('the queue is too large', retryInfo(1, 0)), 'retry');
+    receiver.answers.push({ kind: 'response', message: { partialSuccess: { errorMessage: 'x'.repeat(100_000) } } });
+    const outcome = await send(exporter, itemsOf(rows(2)));
+    assert.equal(outcome.kind, 'misconfigured');
+    assert.match(outcome.kind === 'misconfigured' ? outcome.why : '', /the answer has more than 65536 bytes/);
+    assert.deepEqual(await send(exporter, itemsOf(rows(2))), { kind: 'sent' });
+  });
+
   test('spans that a receiver leaves out are counted and told, and not sent again', async (t) => {
     const receiver = await grpcReceiver(t);
     const { exporter, metrics, lines } = exporterOf(t, [`127.0.0.1:${receiver.port}`]);

@@ -125,7 +125,10 @@ describe('answers of HTTP', () => {
     };
     const message = encode('RpcStatus', { code: 3, message: 'span 1 is bad' });
     assert.equal(await why(answer(400, PROTOBUF, message)), 'the receiver answered 400: span 1 is bad');
-    assert.equal(await why(answer(401, {}, 'no secret-word\n here')), 'the receiver answered 401: no [secret] here');
+    assert.equal(
+      await why(answer(401, {}, 'no secret-word\n here')),
+      'the receiver answered 401: no [secret] here; look at auth and extra-headers',
+    );
     assert.ok((await why(answer(400, {}, 'x'.repeat(200_000)))).length < 1200);
     const redirect = await why(answer(307, { location: 'https://user:word@elsewhere/x?key=1' }));
     assert.match(redirect, /a redirect to https:\/\/elsewhere\/x, which is not followed/);

@@ -102,7 +102,10 @@ describe('errors of the Kafka client', () => {
       whyOf(error('Connection to kafka-1:9092 timed out.', { code: 'PLT_KFK_TIMEOUT' })),
       'Connection to kafka-1:9092 timed out.',
     );
-    assert.equal(whyOf(error('Connection closed', { code: 'PLT_KFK_NETWORK' })), `Connection closed (${brokers})`);
+    assert.match(
+      whyOf(error('Connection closed', { code: 'PLT_KFK_NETWORK' })),
+      /^Connection closed \(kafka-1:9092,kafka-2:9092\); a broker that wants a login/,
+    );
     assert.equal(whyOf(error('Broker requires TLS.', { code: 'PLT_KFK_USER' })), `Broker requires TLS. (${brokers})`);
     assert.equal(whyOf(answer('TOPIC_AUTHORIZATION_FAILED', 'no')), 'TOPIC_AUTHORIZATION_FAILED: no');
   });
