@@ -20,6 +20,7 @@ import { guardListeners } from './http/guarded-listeners.ts';
 import { startHttp, type HttpServer } from './http/server.ts';
 import { AGENT_INPUT, startInputs } from './inputs.ts';
 import { openJournal } from './journal/journal.ts';
+import { journalReadiness } from './journal/readiness.ts';
 import { lockDataDirectory } from './journal/lock.ts';
 import { toJournalOptions } from './journal/config.ts';
 import { createExporters, createSeriesLabels } from './outputs.ts';
@@ -245,7 +246,11 @@ export async function startHub(config: SluiceConfig, log: Log): Promise<Hub> {
       ...delivery.routes,
       ...tags.routes,
     ];
-    const readiness = (): Readiness[] => [storage.ready(), ...loaders.map((each) => each.state())];
+    const readiness = (): Readiness[] => [
+      journalReadiness(journal),
+      storage.ready(),
+      ...loaders.map((each) => each.state()),
+    ];
 
     const { http: main, integration } = config.listen;
     const guarded = await guardListeners({
@@ -274,7 +279,9 @@ export async function startHub(config: SluiceConfig, log: Log): Promise<Hub> {
       intervalMs: SELF_TELEMETRY_MS,
       write: async (message) => {
         const reply = await remoteWrite.write(WRITE_REQUEST, message, own);
-        if (reply.status >= 300) throw new SluiceError('journal_failed', `cannot write: answered ${reply.status}`);
+        if (reply.status < 300) return;
+        const why = typeof reply.body === 'string' ? `: ${reply.body.trim()}` : '';
+        throw new SluiceError('journal_failed', `cannot write: answered ${reply.status}${why}`);
       },
     });
     started.push(() => self.stop());
