@@ -3,49 +3,39 @@
  * no name. Mostly plain facts of others: protocol numbers are IANA's.
  */
 
+/** What stands for an instance and for a service alike. */
+const resourceTypes: Readonly<Record<number, string>> = {
+  0: 'Internet IP',
+  1: 'Cloud Host',
+  5: 'Router',
+  6: 'VM Hypervisor',
+  9: 'DHCP Gateway',
+  11: 'K8s Service',
+  12: 'Redis',
+  13: 'RDS',
+  14: 'K8s Node',
+  15: 'Load Balancer',
+  16: 'NAT Gateway',
+  120: 'Process',
+  255: 'IP',
+};
+
 /** By number. */
 const numbered: Readonly<Record<string, Readonly<Record<number, string>>>> = {
-  auto_instance_type: {
-    0: 'Internet IP',
-    1: 'Cloud Host',
-    5: 'Router',
-    6: 'VM Hypervisor',
-    9: 'DHCP Gateway',
-    10: 'K8s POD',
-    11: 'K8s Service',
-    12: 'Redis',
-    13: 'RDS',
-    14: 'K8s Node',
-    15: 'Load Balancer',
-    16: 'NAT Gateway',
-    120: 'Process',
-    255: 'IP',
-  },
+  auto_instance_type: { ...resourceTypes, 10: 'K8s POD' },
   auto_service_type: {
-    0: 'Internet IP',
-    1: 'Cloud Host',
-    5: 'Router',
-    6: 'VM Hypervisor',
-    9: 'DHCP Gateway',
-    11: 'K8s Service',
-    12: 'Redis',
-    13: 'RDS',
-    14: 'K8s Node',
-    15: 'Load Balancer',
-    16: 'NAT Gateway',
+    ...resourceTypes,
     101: 'K8s Workload',
     102: 'Service',
     103: 'K8s Cluster',
     104: 'Biz Service',
     105: 'Custom Biz Service',
-    120: 'Process',
     130: 'Deployment',
     131: 'StatefulSet',
     132: 'ReplicationController',
     133: 'DaemonSet',
     134: 'ReplicaSetController',
     135: 'CloneSet',
-    255: 'IP',
   },
   capture_nic_type: {
     0: 'Local NIC',
@@ -396,6 +386,16 @@ export function namesOfNumbers(name: string): ReadonlyMap<number, string> | unde
 /** Names by text of the list `name`, undefined where its values are numbers. */
 export function namesOfCodes(name: string): ReadonlyMap<string, string> | undefined {
   return codeNames.get(name);
+}
+
+/** All lists by number: name of the list, number, name. */
+export function namedNumbers(): readonly (readonly [list: string, value: number, name: string])[] {
+  return [...numberNames].flatMap(([list, names]) => [...names].map(([value, name]) => [list, value, name] as const));
+}
+
+/** All lists by text: name of the list, text, name. */
+export function namedCodes(): readonly (readonly [list: string, code: string, name: string])[] {
+  return [...codeNames].flatMap(([list, names]) => [...names].map(([code, name]) => [list, code, name] as const));
 }
 
 /**

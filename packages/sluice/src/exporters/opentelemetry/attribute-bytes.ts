@@ -1,5 +1,6 @@
 import { isUtf8 } from 'node:buffer';
 import type { ItemWriter } from '../../delivery/item-writer.ts';
+import { putVarint, putVarint64, varintSize } from '../varint.ts';
 
 /*
  * An attribute on the wire, a field of a Resource (tag 0x0a) or of a Span (tag 0x4a):
@@ -43,38 +44,6 @@ export function attributeKey(tag: number, name: string): AttributeKey {
   bytes.set(text, at);
   bytes[at + text.length] = VALUE;
   return { tag, bytes };
-}
-
-export function varintSize(value: number): number {
-  if (value < 0x80) return 1;
-  if (value < 0x4000) return 2;
-  if (value < 0x20_0000) return 3;
-  return value < 0x1000_0000 ? 4 : 5;
-}
-
-/** Writes a whole number below 2^32; returns where the next byte goes. */
-export function putVarint(bytes: Uint8Array, start: number, value: number): number {
-  let at = start;
-  let rest = value;
-  while (rest > 0x7f) {
-    bytes[at++] = (rest & 0x7f) | 0x80;
-    rest >>>= 7;
-  }
-  bytes[at++] = rest;
-  return at;
-}
-
-/** Writes 64 bits, given as halves, as a varint of 1 to 10 bytes. */
-export function putVarint64(bytes: Uint8Array, start: number, low: number, high: number): number {
-  let at = start;
-  let below = low >>> 0;
-  let above = high >>> 0;
-  while (above !== 0) {
-    bytes[at++] = (below & 0x7f) | 0x80;
-    below = ((below >>> 7) | (above << 25)) >>> 0;
-    above >>>= 7;
-  }
-  return putVarint(bytes, at, below);
 }
 
 /** A text as a length and the bytes; false when it is no UTF-8. */

@@ -1,6 +1,7 @@
 import { ItemWriter } from '../../delivery/item-writer.ts';
+import { putVarint, varintSize } from '../varint.ts';
 import { protocolNames } from './attribute-names.ts';
-import { isText, putVarint, repaired, varintSize } from './attribute-bytes.ts';
+import { isText, repaired } from './attribute-bytes.ts';
 import type { LogColumns } from './log-columns.ts';
 import { isSql } from './protocol-parts.ts';
 import type { SpanOutline } from './span-outline.ts';

@@ -1,5 +1,5 @@
+import { putVarint, varintSize } from '../varint.ts';
 import type { ItemBatch } from '../../delivery/item-batch.ts';
-import { putVarint, varintSize } from './attribute-bytes.ts';
 
 /*
  * ExportTraceServiceRequest on the wire, of items whose heads are Resources and whose bodies are Spans:

@@ -3,7 +3,7 @@ import { hasValue, putCell, textRoom } from './cell-text.ts';
 import { LABEL_TAG } from './label-bytes.ts';
 import type { LabelPlan, LabelSlot } from './label-plan.ts';
 import type { PodLabels } from './pod-labels.ts';
-import { putVarint, varintSize } from './varint.ts';
+import { putVarint, varintSize } from '../varint.ts';
 
 export interface RowValues {
   readonly cells: readonly Cells[];

@@ -1,4 +1,4 @@
-import { putVarint, varintSize } from './varint.ts';
+import { putVarint, varintSize } from '../varint.ts';
 
 /**
  * A label as it stands in a TimeSeries of remote write 1.0 (field 1):

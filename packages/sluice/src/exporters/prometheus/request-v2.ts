@@ -2,7 +2,7 @@ import type { FamilyMetadata } from 'promwrite';
 import { METRIC_TYPES } from 'promwrite/wire';
 import { LABEL_TAG, METRIC_NAME } from './label-bytes.ts';
 import { Symbols } from './symbols.ts';
-import { putVarint, skipVarint, varintAt, varintSize } from './varint.ts';
+import { putVarint, skipVarint, varintAt, varintSize } from '../varint.ts';
 
 const SERIES_TAG = 0x2a;
 const REFERENCES_TAG = 0x0a;

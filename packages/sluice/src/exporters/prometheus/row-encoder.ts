@@ -14,7 +14,7 @@ import type { SeriesOptions } from './options.ts';
 import { PodLabels } from './pod-labels.ts';
 import { rowIndexOf, type RowIndex } from './row-index.ts';
 import { highWord, lowWord, putSample, sampleSize, setBits, setValueBefore, valueBefore } from './sample-bytes.ts';
-import { putVarint } from './varint.ts';
+import { putVarint } from '../varint.ts';
 
 /** What is made of a data source's selected fields; good as long as they are. */
 interface Compiled {

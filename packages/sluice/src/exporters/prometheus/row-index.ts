@@ -1,7 +1,7 @@
 import type { ItemWriter } from '../../delivery/item-writer.ts';
 import type { LabelBlock } from './label-block.ts';
 import type { LabelPlan } from './label-plan.ts';
-import { skipVarint } from './varint.ts';
+import { skipVarint } from '../varint.ts';
 
 /** Rows of another entry with the same labels and time. */
 const NONE = -1;

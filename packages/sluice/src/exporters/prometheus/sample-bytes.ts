@@ -1,4 +1,4 @@
-import { putVarint64, varint64Size } from './varint.ts';
+import { putVarint64, varint64Size } from '../varint.ts';
 
 /**
  * The sample of a series as it stands at the end of a TimeSeries (field 2). A value of 0 is written out, so that every sample of a time has one length

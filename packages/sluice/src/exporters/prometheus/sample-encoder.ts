@@ -9,7 +9,7 @@ import { putSample, sampleSize, setValueBefore, type Words } from './sample-byte
 import { sampleIndexOf } from './sample-index.ts';
 import { SeriesForm } from './series-form.ts';
 import { lookUpSeries, wordsOf, type BatchSeries } from './series-lookup.ts';
-import { putVarint } from './varint.ts';
+import { putVarint } from '../varint.ts';
 
 const TWO_32 = 4_294_967_296;
 /** Tag and length of an item. */

@@ -1,6 +1,6 @@
 import { LabelList } from '../../base/label-fields.ts';
 import { LABEL_TAG, METRIC_NAME, compareNames, encodeLabel, labelHead } from './label-bytes.ts';
-import { putVarint, varintSize } from './varint.ts';
+import { putVarint, varintSize } from '../varint.ts';
 import type { SeriesOptions } from './options.ts';
 
 interface External {

@@ -1,4 +1,4 @@
-import { putVarint, varintSize } from './varint.ts';
+import { putVarint, varintSize } from '../varint.ts';
 
 const SYMBOL_TAG = 0x22;
 
