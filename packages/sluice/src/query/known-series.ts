@@ -9,9 +9,21 @@ export interface Known {
   readonly ids: FoundIds;
 }
 
+/** What an answer depends on beside the matchers. */
+export interface AskedFor {
+  /** Epoch milliseconds. */
+  readonly start: number;
+  readonly end: number;
+  /** Version of the names that tags are shown by; 0 = none are shown. */
+  readonly names: number;
+}
+
 interface Entry extends Known {
   /** Start of the range they were looked up for. */
   readonly start: number;
+  readonly names: number;
+  /** Their tags hold for ranges that end then or later. */
+  readonly tagsSince: number;
   readonly version: number;
   readonly bytes: number;
 }
@@ -24,7 +36,8 @@ const SERIES_BYTES = 200;
 
 /**
  * What selectors found, for as long as no row has come into prometheus.series since: a dashboard that refreshes asks the same ones, and series are
- * announced far more seldom than their samples come. Without TableVersions nothing is kept.
+ * announced far more seldom than their samples come. Labels that are tags are known for as long as no name changes, and for ranges that end behind the
+ * last change of them. Without TableVersions nothing is kept.
  */
 export class KnownSeries {
   readonly #versions: TableVersions | undefined;
@@ -38,13 +51,14 @@ export class KnownSeries {
     this.#maxBytes = maxBytes;
   }
 
-  get(org: number, matchers: readonly Matcher[], start: number): Known | undefined {
+  get(org: number, matchers: readonly Matcher[], { start, end, names }: AskedFor): Known | undefined {
     const key = keyOf(org, matchers);
     const entry = this.#entries.get(key);
     if (entry === undefined) return undefined;
     this.#forget(key, entry);
-    if (entry.version !== this.version(org)) return undefined;
+    if (entry.version !== this.version(org) || entry.names !== names) return undefined;
     this.#keep(key, entry);
+    if (end < entry.tagsSince) return undefined;
     return entry.start <= start && start - entry.start <= MOST_EARLIER_MS ? entry : undefined;
   }
 
@@ -56,17 +70,19 @@ export class KnownSeries {
   set(
     org: number,
     matchers: readonly Matcher[],
-    known: Known & Pick<Entry, 'start'> & { version: number | undefined },
+    known: Known & AskedFor & { tagsSince: number; version: number | undefined },
   ) {
-    const { found, ids, start, version } = known;
+    const { found, ids, start, end, names, tagsSince, version } = known;
     const key = keyOf(org, matchers);
     const old = this.#entries.get(key);
+    // What is known of now is worth more than what was asked of the past.
+    if (end < tagsSince) return;
     if (old !== undefined) this.#forget(key, old);
     if (version === undefined || key.length > MOST_TEXT) return;
     let bytes = key.length + SERIES_BYTES;
     for (const { labels, key: sortKey } of found) bytes += labels.length + sortKey.length + SERIES_BYTES;
     if (bytes > this.#maxBytes / 2) return;
-    this.#keep(key, { found, ids, start, version, bytes });
+    this.#keep(key, { found, ids, start, names, tagsSince, version, bytes });
     for (const [oldest, entry] of this.#entries) {
       if (this.#bytes <= this.#maxBytes) break;
       this.#forget(oldest, entry);

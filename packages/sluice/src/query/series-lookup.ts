@@ -73,10 +73,16 @@ export async function findSeries(lookup: SeriesLookup): Promise<FoundSeries[]> {
   return [...found.values()].toSorted(byKey);
 }
 
+export interface FoundTagged {
+  readonly series: FoundSeries[];
+  /** When the last of the versions began that were looked at, epoch milliseconds: for every later end the answer is the same one. */
+  readonly since: number;
+}
+
 /**
  * As `findSeries`, with tags as labels. Matchers on tags decide first which tags may be meant at all, so that the labels of others are not read.
  */
-export async function findTaggedSeries(lookup: TaggedLookup): Promise<FoundSeries[]> {
+export async function findTaggedSeries(lookup: TaggedLookup): Promise<FoundTagged> {
   const { store, org, matchers, start, end, tags, limit, timeoutMs, signal } = lookup;
   const onTags = matchers.filter(({ name }) => tags.owns(name));
   const others = matchers.filter(({ name }) => !tags.owns(name));
@@ -100,8 +106,11 @@ export async function findTaggedSeries(lookup: TaggedLookup): Promise<FoundSerie
   const statement = sql`SELECT metric_id, series_id, CAST(metric_name AS String) AS metric, CAST(labels AS Map(String, String)) AS label_map,
     ${TAG_HASH} AS tag_hash, reinterpretAsUInt64(toUnixTimestamp64Milli(valid_from)) AS began FROM ${table} WHERE ${where}${narrowed}`;
   const found = new Map<bigint, FoundVersion>();
-  for await (const block of store.stream(statement, options)) {
-    readVersions(block, found, end);
+  let since = -Infinity;
+  const short = await store.select(sql`${statement} LIMIT ${SHORT_ROWS + 1}`, options);
+  const isShort = rowsIn(short) <= SHORT_ROWS;
+  for await (const block of isShort ? short : store.stream(statement, options)) {
+    since = Math.max(since, readVersions(block, found, end));
     if (found.size > limit) throw tooMany(limit);
   }
   await tags.load(org, new Set([...found.values()].map(({ tagHash }) => tagHash)), options);
@@ -110,7 +119,7 @@ export async function findTaggedSeries(lookup: TaggedLookup): Promise<FoundSerie
     const tagged = withLabels({ labels, key }, tags.labels(org, tagHash));
     if (onTags.every((matcher) => meets(tagged, matcher))) series.push({ metricId, seriesId, ...tagged });
   }
-  return series.toSorted(byKey);
+  return { series: series.toSorted(byKey), since };
 }
 
 interface FoundVersion extends FoundSeries {
@@ -118,14 +127,16 @@ interface FoundVersion extends FoundSeries {
   readonly began: number;
 }
 
-/** Of several versions of a series the last one that began by `end` counts, else the first one. */
-function readVersions(block: NativeBlock, found: Map<bigint, FoundVersion>, end: number): void {
+/** Of several versions of a series the last one that began by `end` counts, else the first one. Returns when the last of them all began. */
+function readVersions(block: NativeBlock, found: Map<bigint, FoundVersion>, end: number): number {
   const [metricIds, seriesIds, names, labels, hashes, begins] = block.columns.map((column) => column.data);
   const [metric, series, hash, begin] = [metricIds!, seriesIds!, hashes!, begins!].map((column) => idsOf(column));
   const readLabels = labelSetReader(names!, labels!);
+  let last = -Infinity;
   for (let row = 0; row < block.rows; row++) {
     const seriesId = series!(row);
     const began = Number(BigInt.asIntN(64, begin!(row)));
+    last = Math.max(last, began);
     const known = found.get(seriesId);
     if (known !== undefined) {
       const isBetter =
@@ -143,6 +154,7 @@ function readVersions(block: NativeBlock, found: Map<bigint, FoundVersion>, end:
       began,
     });
   }
+  return last;
 }
 
 /** The ids of the series that match. */

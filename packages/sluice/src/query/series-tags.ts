@@ -62,6 +62,11 @@ export class SeriesTagLabels {
     this.#options = options;
   }
 
+  /** Another one when a tag may be shown by another name; never 0. */
+  get version(): number {
+    return this.#options.names.version + 1;
+  }
+
   /** Whether a label of this name is a tag, unless a series has one of its own. */
   owns(name: string): boolean {
     return name.startsWith(this.prefix);

@@ -40,7 +40,8 @@ export async function findActiveSeries(query: ActiveSeriesQuery): Promise<FoundS
   if (end < start) return [];
   for (const matchers of query.selectors) {
     const lookup = { store, org, matchers, start, limit: limits.series, timeoutMs: limits.timeMs, signal };
-    const series = tags === undefined ? await findSeries(lookup) : await findTaggedSeries({ ...lookup, tags, end });
+    const series =
+      tags === undefined ? await findSeries(lookup) : (await findTaggedSeries({ ...lookup, tags, end })).series;
     for (const one of series) found.set(one.key, one);
   }
   const series = [...found.values()].toSorted(byKey);

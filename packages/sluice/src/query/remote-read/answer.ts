@@ -160,8 +160,8 @@ async function lookUp(query: ReadQuery, options: AnswerOptions): Promise<Lookup>
   const remembered = metricMemory.get(org, matchers);
   const fits = (series: number) =>
     series * rowsPerSeries <= mostRows && series * rowsPerSeries < (remembered?.tooMany ?? Infinity);
-  // What is known by labels says nothing of tags, which change.
-  const knownAlready = tags === undefined ? known.get(org, matchers, start) : undefined;
+  const asked = { start, end, names: tags?.version ?? 0 };
+  const knownAlready = known.get(org, matchers, asked);
   const version = known.version(org);
   const guess = knownAlready === undefined ? (remembered?.metricIds ?? namedMetrics(matchers)) : undefined;
   let fetching: FetchedPoints | undefined;
@@ -180,25 +180,27 @@ async function lookUp(query: ReadQuery, options: AnswerOptions): Promise<Lookup>
       fetching = undefined;
       return;
     }
-    const asked = new Set(fetching?.range.metricIds);
-    if (metricIds.every((id) => asked.has(id))) return;
+    const fetched = new Set(fetching?.range.metricIds);
+    if (metricIds.every((id) => fetched.has(id))) return;
     const range = pointRange(query, metricIds, options);
     if (most) fetching = fetchPoints(range, mostRows);
     else fetching = series <= MOST_NAMED ? fetchPoints({ ...range, seriesIds }, mostRows) : undefined;
   };
-  let found: readonly FoundSeries[];
   const lookup = { store, org, matchers, start, limit: limits.series, timeoutMs: limits.timeMs, signal };
-  if (tags !== undefined) {
-    found = await findTaggedSeries({ ...lookup, tags, end });
-    const metricIds = [...new Set(found.map(({ metricId }) => metricId))];
-    told({ metricIds, seriesIds: found.map(({ seriesId }) => seriesId), most: false });
-  } else if (knownAlready === undefined) {
-    found = await findSeriesByIds(lookup, labels, told);
-    if (ids !== undefined) known.set(org, matchers, { found, ids, start, version });
-  } else {
-    ({ found } = knownAlready);
+  if (knownAlready !== undefined) {
     told(knownAlready.ids);
+    return { found: knownAlready.found, fetching, expectedRows: knownAlready.found.length * rowsPerSeries };
   }
+  let found: readonly FoundSeries[];
+  let tagsSince = -Infinity;
+  if (tags === undefined) found = await findSeriesByIds(lookup, labels, told);
+  else {
+    ({ series: found, since: tagsSince } = await findTaggedSeries({ ...lookup, tags, end }));
+    const most = matchers.every(({ name }) => name === METRIC_NAME);
+    const metricIds = [...new Set(found.map(({ metricId }) => metricId))];
+    told({ metricIds, seriesIds: found.map(({ seriesId }) => seriesId), most });
+  }
+  if (ids !== undefined) known.set(org, matchers, { ...asked, found, ids, tagsSince, version });
   return { found, fetching, expectedRows: found.length * rowsPerSeries };
 }
 

@@ -6,6 +6,8 @@ import { readLimitsSchema, toReadLimits } from '../../../src/query/config.ts';
 import { createLabelsApi } from '../../../src/query/labels/labels-api.ts';
 import { createRemoteRead } from '../../../src/query/remote-read/remote-read.ts';
 import { SeriesTagLabels } from '../../../src/query/series-tags.ts';
+import type { Store } from '../../../src/storage/store.ts';
+import { TableVersions } from '../../../src/storage/table-versions.ts';
 import type { Pod } from '../../../src/tags/description.ts';
 import { createCustomTags } from '../../../src/tags/custom-tags.ts';
 import { TagNames } from '../../../src/tags/tag-names.ts';
@@ -117,8 +119,11 @@ describe('tags as labels', () => {
     await database.close();
   });
 
-  const read = async (matchers: readonly (readonly [string, number, string])[], end = T + 60_000) => {
-    const routes = createRemoteRead({ store: database.store, tags, limits, metrics, log });
+  const read = async (
+    matchers: readonly (readonly [string, number, string])[],
+    end = T + 60_000,
+    routes = createRemoteRead({ store: database.store, tags, limits, metrics, log }),
+  ) => {
     const post = (accepted: readonly number[]) =>
       ask(routes, {
         method: 'POST',
@@ -205,10 +210,44 @@ describe('tags as labels', () => {
     assert.deepEqual(await get('/api/v1/label/i/values', ''), ['1', '2', '3', '4', '5', '6']);
   });
 
+  it('are looked up once, until a series or a name changes', async () => {
+    let selects = 0;
+    const versions = new TableVersions();
+    const counting: Store = {
+      ...database.store,
+      engine: 'chdb',
+      stream: (statement, options) => database.store.stream(statement, options),
+      select: (statement, options) => {
+        if (statement.text.includes('`series`')) selects++;
+        return database.store.select(statement, options);
+      },
+    };
+    const routes = createRemoteRead({ store: counting, tags, versions, limits, metrics, log });
+    const pods = async (end: number, matcher: readonly [string, number, string] = ['i', 2, '[12378]']) => {
+      const asked = selects;
+      const labels = (await read([up, matcher], end, routes)).map((one) => new Map(one.labels));
+      return [labels.map((one) => `${one.get('i')} ${one.get('df_pod')}`).toSorted(), selects > asked] as const;
+    };
+    const now = ['1 web-1', '2 web-2', '3 web-2'];
+    assert.deepEqual(await pods(T + 60_000), [now, true]);
+    assert.deepEqual(await pods(T + 50_000), [now, false]);
+    // Before the third one moved; that of now is still known.
+    assert.deepEqual(await pods(T + 10_000), [['1 web-1', '2 web-2', '3 web-1'], true]);
+    assert.deepEqual(await pods(T + 70_000), [now, false]);
+    assert.deepEqual(await pods(T + 60_000, ['df_pod', 0, 'web-2']), [['2 web-2', '3 web-2'], true]);
+    assert.deepEqual(await pods(T + 60_000, ['df_pod', 0, 'web-2']), [['2 web-2', '3 web-2'], false]);
+    await database.insert([series('up', '7', { announced: [T], tags: [tagsOfPod(101)] })]);
+    versions.changed({ org: 1, table: 'prometheus.series' });
+    assert.deepEqual(await pods(T + 60_000), [[...now, '7 web-1'], true]);
+    names.version++;
+    assert.deepEqual(await pods(T + 60_000), [[...now, '7 web-1'], true]);
+    assert.deepEqual(await pods(T + 60_000), [[...now, '7 web-1'], false]);
+  });
+
   it('show new names on old samples', async () => {
     source.put({ ...pod(101, 'web-renamed') });
     await platform.inventory.settle();
     names.version++;
-    assert.deepEqual(await found(['df_pod', 0, 'web-renamed']), ['1']);
+    assert.deepEqual(await found(['df_pod', 0, 'web-renamed']), ['1', '7']);
   });
 });
