@@ -1,5 +1,6 @@
 /** The rooms of the hub, built in order and wired to each other. Start order and, mirrored, stop order stand on this one screen. */
 import { readFile } from 'node:fs/promises';
+import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { WRITE_REQUEST } from 'promwrite/wire';
 import { guardListener } from './access/guard-listener.ts';
@@ -180,7 +181,8 @@ export async function startHub(config: SluiceConfig, log: Log): Promise<Hub> {
     const labels = createSeriesLabels({ series, store: isStored ? () => storage.store : undefined });
     // Where no database knows them, series stay in memory as long as exporters have samples of them to send.
     if (!isStored) forwarder = delivery;
-    const tags = await openTags({ dataDir, config: config.tags, organisations, metrics, log });
+    const sharesIds = config.storage.engine === 'clickhouse';
+    const tags = await openTags({ dataDir, config: config.tags, organisations, sharesIds, metrics, log });
     started.push(() => tags.stop());
     const outputs = { names: tags.names, series: labels, metrics, log };
     await announced.caughtUp;
@@ -196,7 +198,8 @@ export async function startHub(config: SluiceConfig, log: Log): Promise<Hub> {
     started.push(() => control.stop());
     const { append } = journal;
     const { store } = storage;
-    const tagging = startTagging({ tags, config, control, series, append, store, metrics, log });
+    const hub = { id: journal.uuid, name: `${hostname()}, hub-id ${config.hubId}` };
+    const tagging = startTagging({ tags, config, control, series, append, store, hub, metrics, log });
     started.push(() => tagging.stop());
     const remoteWrite = createRemoteWrite({
       append,

@@ -4,6 +4,7 @@ import type { Batch } from './batch/batch.ts';
 import type { SluiceConfig } from './config/schema.ts';
 import type { Control } from './control/control.ts';
 import { SeriesTagLabels } from './query/series-tags.ts';
+import { createSharedIdTables } from './query/shared-id-tables.ts';
 import { TagChanges } from './receivers/prometheus/tag-changes.ts';
 import type { SeriesStore } from './series/open-series.ts';
 import type { Store } from './storage/store.ts';
@@ -12,9 +13,11 @@ import { createCustomTags } from './tags/custom-tags.ts';
 import { DictionaryWriter } from './tags/dictionary-writer.ts';
 import { createKubernetesSource } from './tags/kubernetes/kubernetes-source.ts';
 import type { Tags } from './tags/open-tags.ts';
+import type { OrgInventory } from './tags/org-inventory.ts';
 import { createPrometheusTargets } from './tags/prometheus-targets/open-targets.ts';
 import { prometheusServers } from './tags/prometheus-targets/servers.ts';
 import { SeriesSubjects } from './tags/series-subjects.ts';
+import { SharedIds } from './tags/sharing/shared-ids.ts';
 import type { Log } from './telemetry/log.ts';
 import type { Metrics } from './telemetry/metrics.ts';
 
@@ -25,6 +28,8 @@ export interface TaggingOptions {
   readonly series: ReadonlyMap<number, SeriesStore>;
   readonly append: Append<Batch>;
   readonly store: Store;
+  /** This hub, among those on one ClickHouse: what is never another's, and what people call it. */
+  readonly hub: { readonly id: string; readonly name: string };
   readonly metrics: Metrics;
   readonly log: Log;
 }
@@ -80,11 +85,14 @@ export function startTagging(options: TaggingOptions): Tagging {
     const subjects = new SeriesSubjects({ org: inventory, targets: () => targets.table(org) });
     subjectsOf.set(org, subjects);
     const changes = new TagChanges({ org, series: dictionary.series, tagger: subjects, append, metrics, log });
-    const names = new DictionaryWriter({ org: inventory, names: tags.names, append, log });
+    const sharing = createSharing(options, inventory);
+    const names = new DictionaryWriter({ org: inventory, names: tags.names, sharing, append, log });
+    sharing?.start();
     subjects.start();
     names.start();
     stops.push(async () => {
       subjects.stop();
+      await sharing?.stop();
       await changes.stop();
       await names.stop();
     });
@@ -101,4 +109,21 @@ export function startTagging(options: TaggingOptions): Tagging {
       for (const stop of stops) await stop();
     },
   };
+}
+
+/** Only a ClickHouse has other hubs beside this one. */
+function createSharing(options: TaggingOptions, org: OrgInventory): SharedIds | undefined {
+  const { tags, config, append, store, hub, metrics, log } = options;
+  if (store.engine !== 'clickhouse') return undefined;
+  return new SharedIds({
+    org,
+    hub: hub.id,
+    name: hub.name,
+    mayGive: config.tags.allocates,
+    names: tags.names,
+    tables: createSharedIdTables(store),
+    append,
+    metrics,
+    log,
+  });
 }

@@ -3,6 +3,7 @@ import { applicationLog } from './application-log.ts';
 import { fileAggEvent, fileEvent, fileMgmtEvent, procOpsEvent, procPermEvent, resourceEvent } from './events.ts';
 import { deepflowCollector, deepflowServer, externalMetrics } from './external-metrics.ts';
 import { customTagMap, nameMap, observedField } from './flow-tags.ts';
+import { idMessage } from './id-messages.ts';
 import { l4FlowLog } from './l4-flow-log.ts';
 import { l4Packet } from './l4-packet.ts';
 import { l7FlowLog } from './l7-flow-log.ts';
@@ -48,6 +49,7 @@ export const dataSources: readonly DataSource[] = [
   applicationLog,
   nameMap,
   customTagMap,
+  idMessage,
   observedField,
   ...rollUps.map(({ to }) => to),
 ];

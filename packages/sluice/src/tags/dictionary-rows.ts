@@ -1,12 +1,16 @@
+import type { IdMessage } from '../base/shared-ids.ts';
 import type { Batch } from '../batch/batch.ts';
 import { BatchBuilder, type FixedBuilder } from '../batch/builder.ts';
 import { customTagMap, nameMap } from '../catalog/flow-tags.ts';
+import { idMessage } from '../catalog/id-messages.ts';
 
 export interface NameRow {
   readonly kind: string;
   readonly id: number;
   readonly deviceType: number;
   readonly name: string;
+  readonly key: string;
+  readonly term: number;
   readonly isDeleted: boolean;
 }
 
@@ -23,17 +27,21 @@ export interface CustomTagRow {
 export class DictionaryRows {
   readonly #names = new Rows(new BatchBuilder(nameMap, 64));
   readonly #tags = new Rows(new BatchBuilder(customTagMap, 64));
+  readonly #messages = new Rows(new BatchBuilder(idMessage, 64));
+  readonly #all = [this.#names, this.#tags, this.#messages];
 
   get count(): number {
-    return this.#names.builder.rows + this.#tags.builder.rows;
+    return this.#all.reduce((sum, { builder }) => sum + builder.rows, 0);
   }
 
-  addName({ kind, id, deviceType, name, isDeleted }: NameRow, nowMs: number): void {
+  addName({ kind, id, deviceType, name, key, term, isDeleted }: NameRow, nowMs: number): void {
     const { builder } = this.#names;
     builder.string('kind').appendText(kind);
     builder.fixed('id').appendUint(id);
     builder.fixed('device_type').appendUint(deviceType);
     builder.string('name').appendText(name);
+    builder.string('key').appendText(key);
+    builder.fixed('term').appendUint(term);
     this.#names.end(isDeleted, nowMs);
   }
 
@@ -47,17 +55,27 @@ export class DictionaryRows {
     this.#tags.end(isDeleted, nowMs);
   }
 
+  addMessage({ hub, record, kind, key, name, id, isGone, timeMs }: IdMessage): void {
+    const { builder } = this.#messages;
+    builder.string('hub').appendText(hub);
+    builder.string('record').appendText(record);
+    builder.string('kind').appendText(kind);
+    builder.string('key').appendText(key);
+    builder.string('name').appendText(name);
+    builder.fixed('id').appendUint(id);
+    this.#messages.end(isGone, timeMs);
+  }
+
   finish(org: number): Batch[] {
-    return [this.#names, this.#tags].flatMap((rows) => (rows.builder.rows === 0 ? [] : [rows.finish(org)]));
+    return this.#all.flatMap((rows) => (rows.builder.rows === 0 ? [] : [rows.finish(org)]));
   }
 
   reset(): void {
-    this.#names.reset();
-    this.#tags.reset();
+    for (const rows of this.#all) rows.reset();
   }
 }
 
-/** A builder with the columns that both tables end with. */
+/** A builder with the columns that all of these tables end with. */
 class Rows {
   readonly builder: BatchBuilder;
   readonly #isDeleted: FixedBuilder;

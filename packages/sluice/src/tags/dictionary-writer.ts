@@ -1,3 +1,4 @@
+import { crc32 } from 'node:zlib';
 import { errorText } from '../base/errors.ts';
 import type { Append } from '../base/ports.ts';
 import type { Batch } from '../batch/batch.ts';
@@ -5,6 +6,7 @@ import { rateLimited, type Log } from '../telemetry/log.ts';
 import { WORKLOAD_TYPES, type Pairs, type Resource, type ResourceKind } from './description.ts';
 import { DictionaryRows } from './dictionary-rows.ts';
 import type { IdRecord } from './id-file.ts';
+import { isForeign } from './ids.ts';
 import { kindFacts, RESOURCE_KINDS } from './kinds.ts';
 import type { OrgInventory } from './org-inventory.ts';
 import { Slices } from './slices.ts';
@@ -13,14 +15,22 @@ export interface DictionaryWriterOptions {
   readonly org: OrgInventory;
   /** Grows with every change of the inventory. */
   readonly names: { readonly version: number };
+  /** What this hub is among those that share ids (sharing/); absent: it shares them with none. */
+  readonly sharing?: Sharing | undefined;
   readonly append: Append<Batch>;
   readonly log: Log;
-  /** How often it is looked whether anything has changed. Default 5 s. */
+  /** How often it is looked whether anything has changed. Default 2 s. */
   readonly intervalMs?: number;
   readonly now?: () => number;
 }
 
-const INTERVAL_MS = 5000;
+/** Who tells the names of what has an id: the hub that gives ids, with its term; the others only those of their agents and processes. */
+export interface Sharing {
+  readonly gives: boolean;
+  readonly term: number;
+}
+
+const INTERVAL_MS = 2000;
 /** Everything is said again after this time, also after a start. */
 const REPEAT_MS = 24 * 3_600_000;
 const MOST_ROWS = 2000;
@@ -57,6 +67,8 @@ export class DictionaryWriter {
   /** And of custom tags, by place in FAMILIES and id. */
   #pairs = new Map<number, Map<number, Pairs>>();
   #version = 0;
+  /** As what this hub has told names. */
+  #toldAs = '';
   #beganMs = -Infinity;
   #timer: NodeJS.Timeout | undefined;
   #running: Promise<void> | undefined;
@@ -87,11 +99,12 @@ export class DictionaryWriter {
   }
 
   async #write(): Promise<void> {
-    const { names, org } = this.#options;
+    const { names, sharing } = this.#options;
     const nowMs = this.#now();
     const { version } = names;
     const isRepeat = nowMs - this.#beganMs >= REPEAT_MS;
-    if (version === this.#version && !isRepeat) return;
+    const toldAs = sharing === undefined ? 'alone' : `${sharing.gives} ${sharing.term}`;
+    if (version === this.#version && toldAs === this.#toldAs && !isRepeat) return;
     if (isRepeat) {
       this.#names = new Map();
       this.#pairs = new Map();
@@ -102,12 +115,38 @@ export class DictionaryWriter {
       if (this.#rows.count >= MOST_ROWS) await this.#flush(pending);
       if (slices.isDue) await slices.pause();
     };
-    for (const kind of RESOURCE_KINDS) {
-      for (const record of org.ids.records(kind)) {
-        this.#name(record, pending);
+    await this.#writeNames(isRepeat || toldAs !== this.#toldAs, pending, pause);
+    await this.#writeTags(pending, pause);
+    await this.#flush(pending);
+    this.#version = version;
+    this.#toldAs = toldAs;
+    if (isRepeat) this.#beganMs = nowMs;
+  }
+
+  async #writeNames(isAll: boolean, pending: (() => void)[], pause: () => Promise<void>): Promise<void> {
+    const { ids } = this.#options.org;
+    const untold = ids.takeUntold();
+    try {
+      for (const kind of isAll ? RESOURCE_KINDS : []) {
+        for (const record of ids.records(kind)) {
+          this.#name(record, pending);
+          await pause();
+        }
+      }
+      for (const record of isAll ? [] : untold) {
+        // What has lost its number since is nobody's any more.
+        if (ids.recordOf(record.kind, record.key) === record) this.#name(record, pending);
         await pause();
       }
+      await this.#flush(pending);
+    } catch (error) {
+      ids.putBackUntold(untold);
+      throw error;
     }
+  }
+
+  async #writeTags(pending: (() => void)[], pause: () => Promise<void>): Promise<void> {
+    const { org } = this.#options;
     for (const [place, [kind]] of FAMILIES.entries()) {
       const seen = new Set<number>();
       for (const { resource, id } of org.builder.all(kind).values()) {
@@ -121,19 +160,18 @@ export class DictionaryWriter {
         await pause();
       }
     }
-    await this.#flush(pending);
-    this.#version = version;
-    if (isRepeat) this.#beganMs = nowMs;
   }
 
   #name({ kind, id, key, name, goneS }: IdRecord, pending: (() => void)[]): void {
-    if (id === 0) return;
+    const { sharing } = this.#options;
+    if (id === 0 || (sharing?.gives === false && !isForeign(kind))) return;
+    const term = isForeign(kind) ? 0 : (sharing?.term ?? 0);
     const known = this.#names.get(kind) ?? new Map<number, string>();
     this.#names.set(kind, known);
     const type = deviceTypeOf(kind, key);
-    const said = `${goneS === 0 ? '' : 'gone '}${type} ${name}`;
+    const said = `${goneS === 0 ? '' : 'gone '}${type} ${term} ${crc32(key)} ${name}`;
     if (known.get(id) === said) return;
-    this.#rows.addName({ kind, id, deviceType: type, name, isDeleted: goneS !== 0 }, this.#now());
+    this.#rows.addName({ kind, id, deviceType: type, name, key, term, isDeleted: goneS !== 0 }, this.#now());
     pending.push(() => known.set(id, said));
   }
 

@@ -13,6 +13,8 @@ export interface Held {
   readonly claims: readonly number[];
   readonly rows: readonly number[];
   readonly agentRow: number;
+  /** Since when the claims are true, epoch seconds. */
+  readonly fromS: number;
 }
 
 /** Finds resources by kind and key. */

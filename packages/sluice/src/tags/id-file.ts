@@ -20,7 +20,8 @@ import type { ResourceKind } from './description.ts';
  * `<data-dir>/state/tags/<organisation>.ids`: which number stands for which resource. Text, one record a line, appended:
  *
  *   sluice tag ids 1                                               the format and its version
- *   5f1d9a3c ["pod",17,"k8s-a/0f3c...","shop-7f9c",0]              kind, id, key, name, epoch seconds since when it is gone (0 = it is there)
+ *   5f1d9a3c ["pod",17,"k8s-a/0f3c...","shop-7f9c",0,3]            kind, id, key, name, epoch seconds since when it is gone (0 = it is there),
+ *                                                                  term of the hub that published it (absent = none did)
  *   8ad20b11 ["closed"]                                            the hub stopped in order
  *
  * In front of each record the CRC-32 of what follows the space, eight hexadecimal digits. A later record of the same kind and key replaces an earlier
@@ -37,6 +38,8 @@ export interface IdRecord {
   name: string;
   /** Epoch seconds since when nobody describes it; 0 = somebody does. */
   goneS: number;
+  /** Of the hub that published it, of several the last one; 0 = this hub has it from nobody else. */
+  term: number;
 }
 
 /** The open file. Lines are written at once, so that a number which stands in a row is known after the process died. */
@@ -184,8 +187,8 @@ function syncWhole(file: number): Promise<void> {
   return done.promise;
 }
 
-function lineOf({ kind, id, key, name, goneS }: IdRecord): string {
-  return `${withChecksum(JSON.stringify([kind, id, key, name, goneS]))}\n`;
+function lineOf({ kind, id, key, name, goneS, term }: IdRecord): string {
+  return `${withChecksum(JSON.stringify([kind, id, key, name, goneS, ...(term === 0 ? [] : [term])]))}\n`;
 }
 
 function withChecksum(json: string): string {
@@ -254,9 +257,9 @@ function parseLine(line: string): IdRecord | 'closed' | undefined {
   if (Number.parseInt(line.slice(0, 8), 16) !== crc32(json)) return undefined;
   const fields: unknown = JSON.parse(json);
   if (!Array.isArray(fields)) return undefined;
-  const [kind, id, key, name, goneS] = fields as unknown[];
+  const [kind, id, key, name, goneS, term = 0] = fields as unknown[];
   if (kind === 'closed') return 'closed';
   if (typeof kind !== 'string' || !isResourceKind(kind)) return undefined;
   if (typeof id !== 'number' || typeof key !== 'string' || typeof name !== 'string') return undefined;
-  return { kind, id, key, name, goneS: Number(goneS) };
+  return { kind, id, key, name, goneS: Number(goneS), term: Number(term) };
 }

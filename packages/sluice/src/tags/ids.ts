@@ -7,8 +7,11 @@ import { kindFacts, RESOURCE_KINDS } from './kinds.ts';
 export interface IdsOptions {
   readonly path: string;
   readonly org: number;
-  /** False: numbers are not made here; a resource has none (0) until somebody who makes them says which (`adopt`). */
-  readonly allocates: boolean;
+  /**
+   * Whether numbers are made here. `shared`: hubs agree which of them makes them (sharing/); until `give` is called a resource has none (0) until it is
+   * known (`learn`).
+   */
+  readonly allocates: boolean | 'shared';
   readonly metrics: Metrics;
   readonly log: Log;
 }
@@ -26,19 +29,29 @@ export class Ids {
   readonly #kinds = new Map<ResourceKind, KindIds>(
     RESOURCE_KINDS.map((kind) => [
       kind,
-      { byKey: new Map(), byId: new Map(), next: kindFacts(kind).firstId ?? 1, gone: [], retryS: 0 },
+      { byKey: new Map(), byId: new Map(), next: kindFacts(kind).firstId ?? 1, below: Infinity, gone: [], retryS: 0 },
     ]),
   );
   /** What is to be written. */
   readonly #changed = new Set<IdRecord>();
+  /** What is to be told others. */
+  #untold = new Set<IdRecord>();
+  #gives: boolean;
+  /** Whether somebody else than this hub's own sources describes a resource. */
+  isKept: (kind: ResourceKind, key: string) => boolean = () => false;
+  /** The file knew nothing. */
+  readonly wasEmpty: boolean;
 
   /** Throws SluiceError `format_too_new` and `data_dir_unusable`. */
   constructor(options: IdsOptions) {
     this.#options = options;
-    const { path, log } = options;
+    const { path, log, allocates } = options;
+    this.#gives = allocates === true;
     const { file, isClosed } = IdFile.open(path, log, (record) => this.#load(record));
     this.#file = file;
+    this.wasEmpty = file.lines === 0;
     for (const [kind, ids] of this.#kinds) {
+      if (allocates === 'shared') ids.below = 0;
       for (const record of ids.byKey.values()) if (record.goneS !== 0) ids.gone.push(record);
       ids.gone.sort((left, right) => left.goneS - right.goneS);
       // What was given out last may not have reached the disk.
@@ -51,30 +64,29 @@ export class Ids {
     const ids = this.#of(kind);
     const known = ids.byKey.get(key);
     if (known !== undefined) {
-      this.#note(known, name);
+      if (!this.#isLearnt(known)) this.#note(known, name);
       return known.id;
     }
-    const id = this.#options.allocates ? this.#allocate(kind, ids) : 0;
-    if (id !== 0) this.#add(ids, { kind, id, key, name, goneS: 0 });
+    const id = this.#gives ? this.#allocate(kind, ids) : 0;
+    if (id !== 0) this.#add(ids, { kind, id, key, name, goneS: 0, term: 0 });
     return id;
   }
 
   /**
    * Takes a number that somebody else has given. False: it already means another resource that is still described; agents and processes, whose
-   * numbers are never made here, get theirs in any case.
+   * numbers are never made here, get theirs in any case. Where another hub gives the numbers, its word counts.
    */
   adopt(kind: ResourceKind, key: string, { id, name }: { readonly id: number; readonly name: string }): boolean {
     const ids = this.#of(kind);
     const holder = ids.byId.get(id);
     if (holder?.key === key) {
-      this.#note(holder, name);
+      if (!this.#isLearnt(holder)) this.#note(holder, name);
       return true;
     }
-    if (holder !== undefined && holder.goneS === 0 && !isForeign(kind)) return false;
-    if (holder !== undefined) ids.byKey.delete(holder.key);
     const before = ids.byKey.get(key);
-    if (before !== undefined) ids.byId.delete(before.id);
-    this.#add(ids, { kind, id, key, name, goneS: 0 });
+    if (this.#isLearnt(holder) || this.#isLearnt(before)) return false;
+    if (holder !== undefined && holder.goneS === 0 && !isForeign(kind)) return false;
+    this.#replace(ids, { kind, id, key, name, goneS: 0, term: 0 });
     return true;
   }
 
@@ -82,10 +94,88 @@ export class Ids {
   vanish(kind: ResourceKind, key: string, nowS: number): void {
     const ids = this.#of(kind);
     const record = ids.byKey.get(key);
-    if (record === undefined || record.goneS !== 0) return;
+    if (record === undefined || record.goneS !== 0 || this.#isLearnt(record) || this.isKept(kind, key)) return;
     record.goneS = nowS;
     ids.gone.push(record);
     this.#write(record);
+  }
+
+  /** Whether numbers are made here now. */
+  get gives(): boolean {
+    return this.#gives;
+  }
+
+  /** From now on numbers are made here, or not any more. */
+  give(gives: boolean): void {
+    this.#gives = gives;
+  }
+
+  /** Only numbers below one are made; of kinds whose hubs share them, none before this is said. */
+  limit(kind: ResourceKind, below: number): void {
+    this.#of(kind).below = below;
+  }
+
+  /** The next number that would be made. */
+  nextOf(kind: ResourceKind): number {
+    return this.#of(kind).next;
+  }
+
+  /** No number below one is made any more, as others may have been given it. */
+  skipTo(kind: ResourceKind, next: number): void {
+    const ids = this.#of(kind);
+    ids.next = Math.max(ids.next, next);
+  }
+
+  /** What is known of a resource's number. */
+  recordOf(kind: ResourceKind, key: string): Readonly<IdRecord> | undefined {
+    return this.#of(kind).byKey.get(key);
+  }
+
+  /**
+   * Takes over what the hub that makes the numbers has published. `changed` is called with each resource whose number is another one now, or none; its
+   * last argument says that the number has been taken from a resource that is still described.
+   */
+  learn(record: IdRecord, changed: (kind: ResourceKind, key: string, isTaken: boolean) => void): void {
+    const { kind, id, key, name, goneS, term } = record;
+    if (isForeign(kind)) return;
+    const ids = this.#of(kind);
+    const known = ids.byKey.get(key);
+    const holder = ids.byId.get(id);
+    // What a hub said that gave the numbers before.
+    if ((known?.term ?? 0) > term || (holder?.term ?? 0) > term) return;
+    if (known !== undefined && known === holder) {
+      if (known.name === name && known.term === term && (known.goneS === 0) === (goneS === 0)) return;
+      known.name = name;
+      known.term = term;
+      if (known.goneS === 0 || goneS === 0) known.goneS = goneS;
+      if (known.goneS !== 0) ids.gone.push(known);
+      this.#write(known);
+      return;
+    }
+    this.#replace(ids, { ...record });
+    if (goneS !== 0) ids.gone.push(ids.byKey.get(key)!);
+    if (holder !== undefined) changed(kind, holder.key, holder.goneS === 0);
+    changed(kind, key, false);
+  }
+
+  /** Takes over what another hub once published, where it means nothing else here: for the hub that makes the numbers. */
+  keep(record: IdRecord): void {
+    const ids = this.#of(record.kind);
+    if (isForeign(record.kind) || ids.byKey.has(record.key) || ids.byId.has(record.id)) return;
+    this.#add(ids, { ...record });
+    if (record.goneS !== 0) ids.gone.push(ids.byKey.get(record.key)!);
+  }
+
+  /** Records that changed since they were last taken. */
+  takeUntold(): ReadonlySet<IdRecord> {
+    const untold = this.#untold;
+    this.#untold = new Set();
+    return untold;
+  }
+
+  /** They could not be told. */
+  putBackUntold(records: Iterable<IdRecord>): void {
+    for (const record of records) this.#untold.add(record);
   }
 
   /** Name of a number, also of a resource that is gone. */
@@ -137,6 +227,20 @@ export class Ids {
     this.#pass(record.kind, ids, record.id);
   }
 
+  /** What was learnt is what the hub that makes the numbers says, as long as this one does not. */
+  #isLearnt(record: IdRecord | undefined): boolean {
+    return record !== undefined && record.term > 0 && !this.#gives;
+  }
+
+  /** Adds a record in place of those that have its number or its key. */
+  #replace(ids: KindIds, record: IdRecord): void {
+    const holder = ids.byId.get(record.id);
+    if (holder !== undefined) ids.byKey.delete(holder.key);
+    const before = ids.byKey.get(record.key);
+    if (before !== undefined) ids.byId.delete(before.id);
+    this.#add(ids, record);
+  }
+
   #add(ids: KindIds, record: IdRecord): void {
     ids.byKey.set(record.key, record);
     ids.byId.set(record.id, record);
@@ -158,15 +262,18 @@ export class Ids {
   }
 
   #write(record: IdRecord): void {
+    this.#untold.add(record);
     if (!isForeign(record.kind)) this.#changed.add(record);
   }
 
   #allocate(kind: ResourceKind, ids: KindIds): number {
     const { mostIds, firstId = 1 } = kindFacts(kind);
-    while (ids.next <= mostIds) {
+    while (ids.next <= mostIds && ids.next < ids.below) {
       const id = ids.next++;
       if (!ids.byId.has(id)) return id;
     }
+    // More of them are being reserved.
+    if (ids.next <= mostIds) return 0;
     const nowS = Date.now() / 1000;
     this.#forget(ids, nowS);
     if (nowS >= ids.retryS) {
@@ -210,6 +317,8 @@ interface KindIds {
   readonly byKey: Map<string, IdRecord>;
   readonly byId: Map<number, IdRecord>;
   next: number;
+  /** Only numbers below are made. */
+  below: number;
   /** In the order in which they went; one that came back stands here until its turn. */
   readonly gone: IdRecord[];
   /** Epoch seconds until when it is known that no number is left. */
@@ -223,7 +332,7 @@ function firstOf<T>(all: Iterable<T>, count: number): T[] {
 }
 
 /** Kinds whose numbers are made and kept elsewhere: they are not written here. */
-function isForeign(kind: ResourceKind): boolean {
+export function isForeign(kind: ResourceKind): boolean {
   return kind === 'agent' || kind === 'gprocess';
 }
 

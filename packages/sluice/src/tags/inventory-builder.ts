@@ -9,7 +9,7 @@ import type { Ids } from './ids.ts';
 import { kindFacts, RESOURCE_KINDS } from './kinds.ts';
 import type { LiveInventory } from './live-inventory.ts';
 import { isSame, mergeResources } from './merge.ts';
-import { idOf, placementOf, vpcNumber } from './placement.ts';
+import { givenNumber, idOf, placementOf } from './placement.ts';
 import { pointsTo, type Dirty } from './points-to.ts';
 import type { Slices } from './slices.ts';
 import { PRECEDENCE } from './source.ts';
@@ -19,6 +19,7 @@ import { Subnets } from './subnets.ts';
 /** How long what was true is remembered, seconds. */
 export const HISTORY_S = 900;
 const MOST_GONE_LABELS = 20_000;
+const NONE_RENUMBERED: ReadonlyMap<ResourceKind, ReadonlySet<string>> = new Map();
 
 /**
  * Works changes of descriptions into an inventory: for each resource that changed, and those that point to it, what follows is worked out anew and
@@ -37,6 +38,7 @@ export class InventoryBuilder {
   #subnets = new Subnets();
   /** Labels of pods that are gone, by id: their rows may still be on the way out. */
   readonly #goneLabels = new Map<number, Pairs>();
+  readonly #unnumbered = new Map<ResourceKind, Set<string>>(RESOURCE_KINDS.map((kind) => [kind, new Set()]));
   /** Keys of nodes by name. */
   readonly #nodes = new Map<string, Set<string>>();
 
@@ -79,6 +81,11 @@ export class InventoryBuilder {
     return this.#held.get(kind)!;
   }
 
+  /** Keys of the resources of a kind that have no number. */
+  unnumbered(kind: ResourceKind): ReadonlySet<string> {
+    return this.#unnumbered.get(kind)!;
+  }
+
   /** Keys of the nodes with this name, in any cluster. */
   nodesNamed(name: string): readonly string[] {
     return [...(this.#nodes.get(name) ?? [])];
@@ -91,8 +98,16 @@ export class InventoryBuilder {
     return (resource?.kind === 'pod' ? resource.labels : this.#goneLabels.get(podId)) ?? [];
   }
 
-  /** Takes in what changed in these sources (best first); `nowS` epoch seconds. Nothing of it is seen before `publish`. */
-  async prepare(views: readonly SourceView[], slices: Slices, nowS: number): Promise<void> {
+  /**
+   * Takes in what changed in these sources (best first), and resources whose number may be another one now; `nowS` epoch seconds. Nothing of it is seen
+   * before `publish`.
+   */
+  async prepare(
+    views: readonly SourceView[],
+    slices: Slices,
+    nowS: number,
+    renumbered: ReadonlyMap<ResourceKind, ReadonlySet<string>> = NONE_RENUMBERED,
+  ): Promise<void> {
     const touched: Touched = new Map();
     const first = new Set(views.filter((view) => view.isFirst && view.isChanged));
     for (const view of views) if (view.isChanged) await view.take(touched, slices);
@@ -111,7 +126,15 @@ export class InventoryBuilder {
         }
         if (slices.isDue) await slices.pause();
       }
-      await this.#follow(kind, { dirty, containers, slices, nowS, touched: keys });
+      for (const key of renumbered.get(kind) ?? []) {
+        try {
+          this.#renumber({ kind, key, dirty, nowS });
+        } catch (error) {
+          this.#onFault(kind, key, error);
+        }
+        if (slices.isDue) await slices.pause();
+      }
+      await this.#follow(kind, { dirty, containers, slices, nowS, touched: keys, renumbered: renumbered.get(kind) });
       if (kind === 'subnet' && (dirty.has('subnet') || dirty.has('vpc'))) this.#listSubnets();
     }
   }
@@ -135,6 +158,7 @@ export class InventoryBuilder {
     if (best === undefined) {
       if (before === undefined) return;
       all.delete(key);
+      this.#unnumbered.get(kind)!.delete(key);
       this.#keepLabels(before);
       this.#writer.end(before, noticedS);
       this.#ids.vanish(kind, key, noticedS);
@@ -151,8 +175,23 @@ export class InventoryBuilder {
     this.#apply({ resource, id, precedence, before, noticedS, newFromS });
   }
 
+  /** Takes over another number of a resource. One that it had none before has been its number all along. */
+  #renumber({ kind, key, dirty, nowS }: Renumbering): void {
+    const before = this.#held.get(kind)!.get(key);
+    if (before === undefined) return;
+    const { resource, precedence } = before;
+    const id = this.#numberOf(resource);
+    if (id === before.id) return;
+    mark(dirty, kind, key);
+    const since = before.id === 0 ? before.fromS : nowS;
+    this.#apply({ resource, id, precedence, before, noticedS: nowS, newFromS: nowS, since });
+  }
+
   /** Works out anew what follows from resources of a kind that point to what changed. */
-  async #follow(kind: ResourceKind, { dirty, containers, slices, nowS, touched }: Following): Promise<void> {
+  async #follow(
+    kind: ResourceKind,
+    { dirty, containers, slices, nowS, touched, renumbered }: Following,
+  ): Promise<void> {
     const { parents } = kindFacts(kind);
     if (!parents.some((parent) => dirty.has(parent)) && !(kind === 'gprocess' && containers.size > 0)) return;
     // What is worked out is put back under the same keys.
@@ -160,13 +199,17 @@ export class InventoryBuilder {
       const { resource, id, precedence } = held;
       if (slices.isDue) await slices.pause();
       // What was just worked out knew of all changes, other than those of its own kind.
-      if ((touched?.has(resource.key) === true && kind !== 'vpc') || !pointsTo(resource, dirty, containers)) continue;
+      const isDone = touched?.has(resource.key) === true || renumbered?.has(resource.key) === true;
+      if ((isDone && kind !== 'vpc') || !pointsTo(resource, dirty, containers)) continue;
       this.#apply({ resource, id, precedence, before: held, noticedS: nowS, newFromS: nowS });
       mark(dirty, kind, resource.key);
     }
   }
 
-  #apply({ resource, id, precedence, before, noticedS, newFromS }: Applying): void {
+  #apply({ resource, id, precedence, before, noticedS, newFromS, since }: Applying): void {
+    const unnumbered = this.#unnumbered.get(resource.kind)!;
+    if (id === 0) unnumbered.add(resource.key);
+    else unnumbered.delete(resource.key);
     const facts = this.#facts;
     writeFacts(facts, this.#known, { resource, id, precedence });
     const { signature, hasAddress } = facts;
@@ -177,7 +220,7 @@ export class InventoryBuilder {
     }
     // What had no address before may have got it earlier than it was noticed.
     const isNew = before === undefined || (!before.hasAddress && hasAddress);
-    const fromS = isNew ? this.#beginOf(resource, newFromS, noticedS) : noticedS;
+    const fromS = since ?? (isNew ? this.#beginOf(resource, newFromS, noticedS) : noticedS);
     if (before !== undefined) this.#writer.end(before, noticedS);
     all.set(resource.key, { resource, id, precedence, signature, hasAddress, ...this.#writer.begin(facts, fromS) });
   }
@@ -191,7 +234,7 @@ export class InventoryBuilder {
 
   #numberOf(resource: Resource): number {
     const { kind, key, name } = resource;
-    const given = resource.id ?? (kind === 'vpc' ? vpcNumber(key) : undefined);
+    const given = givenNumber(resource);
     if (given !== undefined && this.#ids.adopt(kind, key, { id: given, name })) return given;
     return this.#ids.idOf(kind, key, name);
   }
@@ -258,6 +301,14 @@ interface Following {
   readonly slices: Slices;
   readonly nowS: number;
   readonly touched: ReadonlyMap<string, number> | undefined;
+  readonly renumbered: ReadonlySet<string> | undefined;
+}
+
+interface Renumbering {
+  readonly kind: ResourceKind;
+  readonly key: string;
+  readonly dirty: Dirty;
+  readonly nowS: number;
 }
 
 interface Applying {
@@ -267,6 +318,8 @@ interface Applying {
   readonly before: Held | undefined;
   readonly noticedS: number;
   readonly newFromS: number;
+  /** Since when it is true, where nothing was said of it before. */
+  readonly since?: number;
 }
 
 function mark(dirty: Dirty, kind: ResourceKind, key: string): void {

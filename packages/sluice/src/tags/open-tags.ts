@@ -19,6 +19,8 @@ export interface OpenTagsOptions {
   readonly config: TagsOptions;
   /** Accepted organisations; the first one is that of sources that name none. */
   readonly organisations: readonly number[];
+  /** Whether hubs agree which of them gives ids (sharing/). */
+  readonly sharesIds: boolean;
   readonly metrics: Metrics;
   readonly log: Log;
 }
@@ -38,13 +40,15 @@ export interface Tags {
 }
 
 /** Opens the inventories and reads the files of static tags. Throws SluiceError `format_too_new` and `data_dir_unusable`. */
-export async function openTags({ dataDir, config, organisations, metrics, log }: OpenTagsOptions): Promise<Tags> {
+export async function openTags(options: OpenTagsOptions): Promise<Tags> {
+  const { dataDir, config, organisations, metrics, log } = options;
+  const allocates = options.sharesIds ? 'shared' : config.allocates;
   const inventories = new Map<number, OrgInventory>();
   const find = (org: number) => inventories.get(org);
   const names = new TagNames(find);
   for (const org of organisations) {
     const path = join(dataDir, 'state', 'tags', `${org}.ids`);
-    const ids = new Ids({ path, org, allocates: config.allocates, metrics, log });
+    const ids = new Ids({ path, org, allocates, metrics, log });
     inventories.set(org, new OrgInventory({ org, ids, metrics, log, onPublished: () => names.version++ }));
   }
   const add = (source: Source) => (find(source.org) ?? bug(`no organisation ${source.org}`)).add(source);

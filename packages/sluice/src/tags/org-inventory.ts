@@ -43,6 +43,8 @@ export class OrgInventory {
   #running: Promise<void> | undefined;
   #isPublished = false;
   #isStopped = false;
+  /** Resources whose number is to be looked up again; undefined = nothing is to be done. */
+  #renumbered: Map<ResourceKind, Set<string>> | undefined;
 
   constructor(options: OrgInventoryOptions) {
     this.#options = options;
@@ -89,7 +91,7 @@ export class OrgInventory {
     clearTimeout(this.#timer);
     this.#timer = undefined;
     while (this.#running !== undefined) await this.#running;
-    if (!this.#isStopped && this.#views.some((view) => view.isChanged)) {
+    if (!this.#isStopped && this.#isChanged) {
       this.#start();
       await this.settle();
     }
@@ -111,6 +113,21 @@ export class OrgInventory {
   /** Names of the sources that describe a resource, best first. */
   describedBy(kind: ResourceKind, key: string): readonly string[] {
     return this.#views.filter((view) => view.find(kind, key) !== undefined).map(({ source }) => source.name);
+  }
+
+  /** The numbers of these resources may be others now, or others have been made: they are taken in and saved as any change is. */
+  renumber(changed: Iterable<readonly [kind: ResourceKind, key: string]>): void {
+    const renumbered = (this.#renumbered ??= new Map());
+    for (const [kind, key] of changed) {
+      let keys = renumbered.get(kind);
+      if (keys === undefined) renumbered.set(kind, (keys = new Set()));
+      keys.add(key);
+    }
+    this.#schedule();
+  }
+
+  get #isChanged(): boolean {
+    return this.#renumbered !== undefined || this.#views.some((view) => view.isChanged);
   }
 
   #nowS(): number {
@@ -142,14 +159,16 @@ export class OrgInventory {
 
   #ended(): void {
     this.#running = undefined;
-    if (this.builder.isPrepared || this.#views.some((view) => view.isChanged)) this.#schedule();
+    if (this.builder.isPrepared || this.#isChanged) this.#schedule();
   }
 
   async #build(): Promise<void> {
     const { metrics, org, ids, onPublished } = this.#options;
     const slices = new Slices();
     const nowS = this.#nowS();
-    await this.builder.prepare(this.#views, slices, nowS);
+    const renumbered = this.#renumbered;
+    this.#renumbered = undefined;
+    await this.builder.prepare(this.#views, slices, nowS, renumbered);
     // A number must be on its way to the disk before it can stand in a row.
     await ids.save(nowS, () => slices.pause());
     const hasChanged = this.builder.publish();

@@ -70,6 +70,11 @@ export function vpcId(find: FindHeld, key: string): number {
   return find('vpc', key)?.id ?? vpcNumber(key) ?? 0;
 }
 
+/** The number that a resource was given by hand. */
+export function givenNumber({ kind, key, id }: Resource): number | undefined {
+  return id ?? (kind === 'vpc' ? vpcNumber(key) : undefined);
+}
+
 /** The number that a VPC's key is, if it is one. */
 export function vpcNumber(key: string): number | undefined {
   const number = /^[1-9]\d{0,4}$/.test(key) ? Number(key) : 0;

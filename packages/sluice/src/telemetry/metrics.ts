@@ -272,6 +272,20 @@ export function createMetrics(registry: Registry = new Registry()) {
       'kind',
     ]),
 
+    tagIdGiver: gauge(
+      'sluice_tag_id_giver',
+      '1 while this hub gives ids to resources, 0 while it follows another one',
+      ['org'],
+    ),
+    tagIdsMissing: gauge('sluice_tag_ids_missing', 'Described resources whose id is not known yet', ['org']),
+    tagIdsAge: gauge('sluice_tag_ids_age_seconds', 'Since the ids that hubs share were last read', ['org']),
+    tagIdGiverAge: gauge('sluice_tag_id_giver_age_seconds', 'Since the hub that gives ids was last heard of', ['org']),
+    tagIdConflicts: counter(
+      'sluice_tag_id_conflicts_total',
+      'Resources that got another id because the hub that gives ids had given theirs to another one',
+      ['org', 'kind'],
+    ),
+
     configReloads: counter('sluice_config_reloads_total', 'Reloads of the configuration, by outcome', ['outcome']),
     selfWrites: counter('sluice_self_writes_total', "Writes of the hub's own telemetry, by outcome", ['outcome']),
   };
