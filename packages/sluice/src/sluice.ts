@@ -43,6 +43,7 @@ import { openSeries, type SeriesStore } from './series/open-series.ts';
 import { createReannounce } from './series/reannounce.ts';
 import { startLoader } from './storage/loader.ts';
 import { openStorage } from './storage/open.ts';
+import { DictionaryReload } from './storage/reload-dictionaries.ts';
 import { rollUpReaders } from './storage/roll-up-query.ts';
 import { retentionMs } from './storage/retention.ts';
 import { TableVersions } from './storage/table-versions.ts';
@@ -159,12 +160,17 @@ export async function startHub(config: SluiceConfig, log: Log): Promise<Hub> {
     started.push(() => delivery.stop(remainingMs()));
     started.push(() => journal.close());
     const versions = new TableVersions();
+    const dictionaries = new DictionaryReload({ store: storage.store, log });
+    started.push(() => dictionaries.stop());
     const isOpen = () => storage.ready().ready;
     const loading = { journalUuid: journal.uuid, target: storage.target, organisations, isOpen, log, metrics };
     const loader = startLoader({
       ...loading,
       journal: journal.storage,
-      onLoaded: (partition) => versions.changed(partition),
+      onLoaded(partition) {
+        versions.changed(partition);
+        dictionaries.changed(partition);
+      },
     });
     const loaders = [loader];
     for (const [name, rollUps] of rollUpReaders) {

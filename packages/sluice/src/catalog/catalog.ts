@@ -62,6 +62,6 @@ export function findDataSource(id: string): DataSource | undefined {
 }
 
 /** Database of a data source for an organisation: the plain name for 1, `0007_prometheus` for 7 (DeepFlow's rule). */
-export function databaseOf(source: DataSource, org: number): string {
+export function databaseOf(source: Pick<DataSource, 'database'>, org: number): string {
   return org === 1 ? source.database : `${String(org).padStart(4, '0')}_${source.database}`;
 }

@@ -13,6 +13,8 @@ import type { ClickHouseLogin } from './clickhouse-nodes.ts';
 import { createClickHouseTarget } from './clickhouse-target.ts';
 import { createClickHouse } from './clickhouse.ts';
 import type { StorageConfig } from './config.ts';
+import type { DerivedOptions } from './derived-tables.ts';
+import { ensureDerived } from './ensure-derived.ts';
 import { ensureTables } from './ensure-tables.ts';
 import { nowhere, type LoadTarget } from './load-target.ts';
 import { sql } from './sql.ts';
@@ -48,6 +50,8 @@ export interface Storage {
 interface Opened {
   readonly store: Store;
   readonly target: LoadTarget;
+  /** Makes what only queries of others need. Never rejects. */
+  readonly derive: (signal: AbortSignal) => Promise<void>;
 }
 
 /**
@@ -65,6 +69,8 @@ export function openStorage(options: StorageOptions): Storage {
   let failures = 0;
   let closed = false;
   let timer: NodeJS.Timeout | undefined;
+  const stopped = new AbortController();
+  let deriving: Promise<void> | undefined;
   let opening = attempt();
 
   async function attempt(): Promise<void> {
@@ -79,6 +85,7 @@ export function openStorage(options: StorageOptions): Storage {
       log.info({ engine: config.engine, failures }, 'the database is open');
       first.resolve(made);
       for (const listener of listeners) listener();
+      deriving = made.derive(stopped.signal);
     } catch (error) {
       if (closed) return;
       failures++;
@@ -138,9 +145,11 @@ export function openStorage(options: StorageOptions): Storage {
     },
     async close() {
       closed = true;
+      stopped.abort();
       clearTimeout(timer);
       first.reject(new SluiceError('storage_unavailable', 'cannot use the database: the hub is stopping'));
       await opening;
+      await deriving;
       await opened?.store.close();
     },
   };
@@ -148,24 +157,38 @@ export function openStorage(options: StorageOptions): Storage {
 
 async function open(options: StorageOptions): Promise<Opened> {
   const { config, dataDir } = options;
-  if (config.engine === 'none') return { store: refusing, target: nowhere };
+  if (config.engine === 'none') return { store: refusing, target: nowhere, derive: () => Promise.resolve() };
   if (config.engine === 'chdb') {
     const store = await openChdb({ path: join(dataDir, 'chdb'), maxMemory: config['max-memory'] });
-    return finish(options, store, () => createChdbTarget(store, join(dataDir, 'chdb-ingest')));
+    return finish(options, { store, derived: {} }, () => createChdbTarget(store, join(dataDir, 'chdb-ingest')));
   }
-  const store = createClickHouse({ urls: config.urls, log: options.log, ...(await login(config)) });
-  return finish(options, store, () => Promise.resolve(createClickHouseTarget(store, config.cluster)));
+  const known = await login(config);
+  const store = createClickHouse({ urls: config.urls, log: options.log, ...known });
+  const { username, password = '' } = known;
+  const derived = username === undefined ? {} : { login: { username, password } };
+  return finish(options, { store, derived }, () => Promise.resolve(createClickHouseTarget(store, config.cluster)));
 }
 
-async function finish(options: StorageOptions, store: Store, target: () => Promise<LoadTarget>): Promise<Opened> {
+interface Unfinished {
+  readonly store: Store;
+  readonly derived: DerivedOptions;
+}
+
+async function finish(
+  options: StorageOptions,
+  { store, derived }: Unfinished,
+  target: () => Promise<LoadTarget>,
+): Promise<Opened> {
   const { config, organisations, fsync, log } = options;
   try {
     const { retention, cluster } = config;
     const skipIndexes = config['skip-indexes'];
     const embedded = config.engine === 'chdb';
     const tables = { store, sources: dataSources, organisations, log, retention, skipIndexes, fsync, embedded };
-    await ensureTables(cluster === undefined ? tables : { ...tables, cluster });
-    return { store, target: await target() };
+    const where = cluster === undefined ? {} : { cluster };
+    await ensureTables({ ...tables, ...where });
+    const derive = (signal: AbortSignal) => ensureDerived({ store, organisations, log, signal, ...derived, ...where });
+    return { store, target: await target(), derive };
   } catch (error) {
     await store.close();
     throw error;

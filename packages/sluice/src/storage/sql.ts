@@ -3,13 +3,20 @@ import { bug } from '../base/errors.ts';
 /** Made in this file and nowhere else: an object of the same shape (a parsed request body, say) is not taken for SQL. */
 class EscapedSql {
   readonly #text: string;
+  readonly #shown: string;
 
-  constructor(text: string) {
+  constructor(text: string, shown = text) {
     this.#text = text;
+    this.#shown = shown;
   }
 
+  /** For people: secrets are hidden. */
   get text(): string {
-    return this.#text;
+    return this.#shown;
+  }
+
+  get hasSecret(): boolean {
+    return this.#shown !== this.#text;
   }
 
   static textOf(value: EscapedSql): string {
@@ -28,9 +35,19 @@ type Value = Literal | readonly Literal[];
  * A number must be finite; ids above 2^53 are given as bigint.
  */
 export function sql(strings: TemplateStringsArray, ...values: readonly Value[]): Sql {
-  let text = strings[0]!;
-  for (const [index, value] of values.entries()) text += render(value) + strings[index + 1]!;
-  return wrap(text);
+  const text = filled(strings, values, fragment);
+  const hasSecret = values.some((value) => value instanceof EscapedSql && value.hasSecret);
+  return hasSecret
+    ? new EscapedSql(
+        text,
+        filled(strings, values, (value) => value.text),
+      )
+    : wrap(text);
+}
+
+/** A quoted literal that logs do not show. Not to be joined, only to be filled in. */
+export function secretLiteral(value: string): Sql {
+  return new EscapedSql(`'${escaped(value)}'`, "'[HIDDEN]'");
 }
 
 /** A quoted identifier; several parts are joined by dots. */
@@ -57,23 +74,32 @@ export function statementText(statement: Sql): string {
   return fragment(statement);
 }
 
-function render(value: Value): string {
-  if (!isList(value)) return renderOne(value);
-  return value.length === 0 ? bug('an empty list is no SQL; leave the condition out') : value.map(renderOne).join(', ');
+type ReadFragment = (value: Sql) => string;
+
+function filled(strings: TemplateStringsArray, values: readonly Value[], read: ReadFragment): string {
+  let text = strings[0]!;
+  for (const [index, value] of values.entries()) text += render(value, read) + strings[index + 1]!;
+  return text;
+}
+
+function render(value: Value, read: ReadFragment): string {
+  if (!isList(value)) return renderOne(value, read);
+  if (value.length === 0) return bug('an empty list is no SQL; leave the condition out');
+  return value.map((one) => renderOne(one, read)).join(', ');
 }
 
 function isList(value: Value): value is readonly Literal[] {
   return Array.isArray(value);
 }
 
-function renderOne(value: Literal): string {
+function renderOne(value: Literal, read: ReadFragment): string {
   if (typeof value === 'string') return `'${escaped(value)}'`;
   if (typeof value === 'boolean') return value ? '1' : '0';
   if (typeof value === 'bigint') return signed(value.toString());
   if (typeof value === 'number') {
     return Number.isFinite(value) ? signed(String(value)) : bug(`${value} is not a number literal`);
   }
-  return fragment(value);
+  return read(value);
 }
 
 /** In brackets when negative: after a minus sign it would otherwise begin a comment. */

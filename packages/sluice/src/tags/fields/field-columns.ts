@@ -95,11 +95,3 @@ function columnsOf(
 export const fieldColumns: ReadonlyMap<DataSource, FieldColumns> = new Map(
   CHOSEN.map((chosen, number) => [chosen.source, columnsOf(chosen, number)]),
 );
-
-/** Databases with custom fields, and those with applications. */
-export const fieldDatabases: ReadonlySet<string> = new Set(
-  [...fieldColumns.values()].filter(({ names }) => names >= 0).map(({ source }) => source.database),
-);
-export const applicationDatabases: ReadonlySet<string> = new Set(
-  [...fieldColumns.values()].filter(({ application }) => application >= 0).map(({ source }) => source.database),
-);

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import * as fc from 'fast-check';
-import { identifier, joinSql, sql, statementText, trustedSql } from '../../../src/storage/sql.ts';
+import { identifier, joinSql, secretLiteral, sql, statementText, trustedSql } from '../../../src/storage/sql.ts';
 
 describe('sql', () => {
   it('quotes texts, numbers, lists and names', () => {
@@ -15,6 +15,13 @@ describe('sql', () => {
 
   it('keeps a negative number from becoming a comment', () => {
     assert.equal(sql`SELECT 1 -${-5} - ${-5n}`.text, 'SELECT 1 -(-5) - (-5)');
+  });
+
+  it('shows no secrets, however deep they stand', () => {
+    const inner = sql`PASSWORD ${secretLiteral("it's")}`;
+    const statement = sql`CREATE ${sql`(${inner})`} AS ${'it'}`;
+    assert.equal(statement.text, "CREATE (PASSWORD '[HIDDEN]') AS 'it'");
+    assert.equal(statementText(statement), "CREATE (PASSWORD 'it\\'s') AS 'it'");
   });
 
   it('leaves no unescaped quote, and unescapes to the text it was given', () => {

@@ -1,0 +1,73 @@
+import { errorText, isSluiceError } from '../base/errors.ts';
+import { textAt } from '../batch/read.ts';
+import { databaseOf } from '../catalog/catalog.ts';
+import { derivedTables } from '../catalog/derived-tables.ts';
+import type { Log } from '../telemetry/log.ts';
+import { createDerived, type DerivedOptions, type DerivedStatement } from './derived-tables.ts';
+import { sql } from './sql.ts';
+import type { Store } from './store.ts';
+
+export interface EnsureDerivedOptions extends DerivedOptions {
+  readonly store: Store;
+  readonly organisations: readonly number[];
+  readonly log: Log;
+  /** Ends it early. */
+  readonly signal?: AbortSignal;
+}
+
+/**
+ * Makes views and dictionaries that are missing or have another form; their tables are there. On a cluster, and where dictionaries log in with a password,
+ * which may be another one now, all of them each time. The hub itself does without: what the database refuses is only told of. Never rejects.
+ */
+export async function ensureDerived(options: EnsureDerivedOptions): Promise<void> {
+  const { cluster, login, log, signal } = options;
+  const before = performance.now();
+  const refused: string[] = [];
+  let cause: unknown;
+  let made = 0;
+  try {
+    const comments = cluster === undefined ? await readComments(options) : new Map<string, string>();
+    for (const { database, name, statement, comment, isDictionary } of statementsOf(options)) {
+      const mayHaveChanged = login !== undefined && isDictionary;
+      if (!mayHaveChanged && comments.get(`${database}\0${name}`) === comment) continue;
+      if (signal?.aborted === true) return;
+      log.debug({ statement: statement.text }, 'making a view or dictionary');
+      try {
+        await options.store.command(statement, { timeoutMs: 300_000 });
+        made++;
+      } catch (error) {
+        refused.push(`${database}.${name}`);
+        cause ??= error;
+        if (isSluiceError(error) && error.code === 'storage_unavailable') break;
+      }
+    }
+  } catch (error) {
+    cause = error;
+  }
+  if (made > 0) log.info({ made, tookMs: Math.round(performance.now() - before) }, 'views and dictionaries made');
+  if (cause === undefined || signal?.aborted === true) return;
+  log.warn(
+    { refused, cause: errorText(cause) },
+    'cannot make views and dictionaries of tags in the database; the next start tries again',
+  );
+}
+
+function* statementsOf(options: EnsureDerivedOptions): Iterable<DerivedStatement> {
+  for (const org of options.organisations) {
+    for (const table of derivedTables) yield createDerived(table, org, options);
+  }
+}
+
+async function readComments({ store, organisations }: EnsureDerivedOptions): Promise<ReadonlyMap<string, string>> {
+  const found = new Map<string, string>();
+  const databases = new Set(organisations.flatMap((org) => derivedTables.map((table) => databaseOf(table, org))));
+  if (databases.size === 0) return found;
+  const tables = sql`SELECT database, name, comment FROM system.tables WHERE database IN (${[...databases]}) AND engine IN ('View', 'Dictionary')`;
+  for (const { rows, columns } of await store.select(tables)) {
+    const [database, name, comment] = columns.map(({ data }) => data);
+    for (let row = 0; row < rows; row++) {
+      found.set(`${textAt(database!, row)}\0${textAt(name!, row)}`, textAt(comment!, row));
+    }
+  }
+  return found;
+}
