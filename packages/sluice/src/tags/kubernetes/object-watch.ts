@@ -51,6 +51,11 @@ const REFUSED_MS = 60_000;
 const LEAST_WATCH_MS = 1000;
 /** After so many attempts in a row that led nowhere, each time, all objects are read again. */
 const MOST_FRUITLESS = 3;
+/**
+ * An API says something about once a minute, if only that nothing has happened. One that says nothing for so long may be behind the version that it is asked
+ * from, because its database was restored from a copy: it is silent then until it has come there. So all objects are read again.
+ */
+const SILENT_MS = 5 * 60_000;
 /** An answer that went on for so long was one. */
 const GOOD_WATCH_MS = 10_000;
 
@@ -69,6 +74,8 @@ export class ObjectWatch {
   #errorMs: number | undefined;
   /** Attempts in a row without anything of use. */
   #fruitless = 0;
+  /** When anything was told, be it that nothing has happened. */
+  #toldMs = 0;
   /** When the present watch began to be answered. */
   #aliveMs: number | undefined;
 
@@ -105,11 +112,13 @@ export class ObjectWatch {
   }
 
   async #once(signal: AbortSignal): Promise<void> {
-    const { api: openApi, request, count } = this.#options;
+    const { api: openApi, request, count, pace } = this.#options;
+    if (performance.now() - this.#toldMs > SILENT_MS * pace) this.#version = undefined;
     const api = await openApi(this.#fruitless > 0);
     const asked = { ...request, signal };
     if (this.#version === undefined) {
       this.#version = await this.#list(api, asked);
+      this.#toldMs = performance.now();
       count('listed');
       this.#isReady = true;
       this.#good();
@@ -157,6 +166,7 @@ export class ObjectWatch {
       else if (this.#ids.delete(id)) remove(id);
     }
     if (event.version !== '') this.#version = event.version;
+    this.#toldMs = performance.now();
     this.#fruitless = 0;
     this.#options.onChange();
   }

@@ -21,6 +21,9 @@ interface StoredEvent {
 
 interface OpenWatch {
   readonly plural: string;
+  /** Only later events are told. */
+  readonly from: number;
+  readonly selects: (object: ApiObject) => boolean;
   readonly namespace: string | undefined;
   readonly isMetadataOnly: boolean;
   readonly response: ServerResponse;
@@ -48,8 +51,9 @@ const KINDS: Readonly<Record<string, string>> = {
 };
 
 /**
- * A Kubernetes API as far as lists and watches go: pages with `limit` and `continue`, resource versions, watches from one on with bookmarks, 410 for versions
- * that are forgotten, metadata only when asked for it.
+ * A Kubernetes API as far as lists and watches go: pages with `limit` and `continue`, resource versions, watches from one on with bookmarks and an end
+ * (`timeoutSeconds`), 410 for versions that are forgotten, selectors of labels by equality, metadata only when asked for it. As there, a watch from a version
+ * that is still to come is silent until then, and one from version 0 begins with what there is. `api-stand-in.test.ts` holds it against the official client.
  */
 export class ApiStandIn {
   readonly asked: Asked[] = [];
@@ -122,6 +126,7 @@ export class ApiStandIn {
   bookmark(): void {
     this.#version++;
     for (const watch of this.#watches) {
+      if (this.#version <= watch.from) continue;
       const object = { kind: KINDS[watch.plural], metadata: { resourceVersion: String(this.#version) } };
       watch.response.write(`${JSON.stringify({ type: 'BOOKMARK', object })}\n`);
     }
@@ -160,8 +165,9 @@ export class ApiStandIn {
     for (const watch of this.#watches) this.#write(watch, event);
   }
 
-  #write(watch: OpenWatch, { type, plural, object }: StoredEvent): void {
-    if (watch.plural !== plural || !isIn(watch.namespace, object)) return;
+  #write(watch: OpenWatch, { version, type, plural, object }: StoredEvent): void {
+    if (watch.plural !== plural || version <= watch.from || !isIn(watch.namespace, object)) return;
+    if (!watch.selects(object)) return;
     watch.response.write(`${JSON.stringify({ type, object: shown(object, plural, watch.isMetadataOnly) })}\n`);
   }
 
@@ -174,48 +180,72 @@ export class ApiStandIn {
     this.asked.push({ plural, does, query: url.searchParams, authorization: request.headers.authorization });
     const trouble = this.#troubles.get(`${does} ${plural}`) ?? this.#troubles.get(plural);
     if (trouble !== undefined) return troubled(response, trouble);
-    const isMetadataOnly = request.headers.accept?.includes('as=PartialObjectMetadata') === true;
-    if (does === 'list')
-      return this.#list({ plural, namespace: match?.[1], isMetadataOnly, response }, url.searchParams);
-    return this.#watch({ plural, namespace: match?.[1], isMetadataOnly, response }, url.searchParams);
+    const query = url.searchParams;
+    const asked = {
+      plural,
+      namespace: match?.[1],
+      selects: selectorOf(query.get('labelSelector') ?? ''),
+      from: Number(query.get('resourceVersion') ?? 0),
+      isMetadataOnly: request.headers.accept?.includes('as=PartialObjectMetadata') === true,
+      response,
+    };
+    if (does === 'list') return this.#list(asked, query);
+    return this.#watch(asked, Number(query.get('timeoutSeconds') ?? 1800));
   }
 
-  #list({ plural, namespace, isMetadataOnly, response }: OpenWatch, query: URLSearchParams): void {
-    const limit = Number(query.get('limit') ?? 500);
+  #list({ plural, namespace, selects, isMetadataOnly, response }: OpenWatch, query: URLSearchParams): void {
+    const limit = Number(query.get('limit') ?? Infinity);
     // A token says where it goes on, and what version the first page was of.
     const [start, version] = (query.get('continue') ?? `0 ${this.#version}`).split(' ').map(Number) as [number, number];
     if (version < this.#forgotten) return status(response, 410, 'The provided continue parameter is too old');
-    const all = [...this.#all(plural).values()].filter((object) => isIn(namespace, object));
+    const all = [...this.#all(plural).values()].filter((object) => isIn(namespace, object) && selects(object));
     const next = start + limit;
+    const rest = all.length - next;
     response.writeHead(200, { 'content-type': 'application/json' }).end(
       JSON.stringify({
         kind: isMetadataOnly ? 'PartialObjectMetadataList' : `${KINDS[plural]}List`,
         apiVersion: 'v1',
         metadata: {
           resourceVersion: String(version),
-          ...(next < all.length ? { continue: `${next} ${version}` } : {}),
+          ...(rest > 0 ? { continue: `${next} ${version}`, remainingItemCount: rest } : {}),
         },
         items: all.slice(start, next).map((object) => shown(object, plural, isMetadataOnly, false)),
       }),
     );
   }
 
-  #watch(watch: OpenWatch, query: URLSearchParams): void {
-    const from = Number(query.get('resourceVersion'));
-    const { response } = watch;
-    // As after its database was restored from a copy.
-    if (from > this.#version) return status(response, 504, `Too large resource version: ${from}`);
+  #watch(watch: OpenWatch, seconds: number): void {
+    const { from, plural, response } = watch;
     response.writeHead(200, { 'content-type': 'application/json', 'transfer-encoding': 'chunked' });
     response.flushHeaders();
-    if (from < this.#forgotten) {
-      const object = { kind: 'Status', code: 410, reason: 'Expired', message: `too old resource version: ${from}` };
+    if (from > 0 && from < this.#forgotten) {
+      const message = `too old resource version: ${from} (${this.#forgotten})`;
+      const object = { kind: 'Status', apiVersion: 'v1', status: 'Failure', code: 410, reason: 'Expired', message };
       response.end(`${JSON.stringify({ type: 'ERROR', object })}\n`);
       return;
     }
-    for (const event of this.#events) if (event.version > from) this.#write(watch, event);
+    const present = [...this.#all(plural).values()];
+    const events =
+      from > 0
+        ? this.#events
+        : present.map((object): StoredEvent => ({ version: this.#version, type: 'ADDED', plural, object }));
+    for (const event of events) this.#write(watch, event);
     this.#watches.add(watch);
-    response.on('close', () => this.#watches.delete(watch));
+    const end = setTimeout(() => response.end(), seconds * 1000).unref();
+    response.on('close', () => {
+      clearTimeout(end);
+      this.#watches.delete(watch);
+    });
   }
+}
+
+/** `key=value,other!=value`: all of them. */
+function selectorOf(text: string): (object: ApiObject) => boolean {
+  const terms = text === '' ? [] : text.split(',').map((term) => /^([^!=]+)(!=|==?)(.*)$/.exec(term) ?? []);
+  return ({ metadata }) => {
+    const labels = (metadata['labels'] ?? {}) as Readonly<Record<string, string>>;
+    return terms.every(([, key = '', sign, value]) => (labels[key] === value) === (sign !== '!='));
+  };
 }
 
 function idOf({ metadata }: ApiObject): string {
@@ -232,9 +262,24 @@ function shown(object: ApiObject, plural: string, isMetadataOnly: boolean, hasKi
 }
 
 function status(response: ServerResponse, code: number, message: string): void {
-  const body = { kind: 'Status', apiVersion: 'v1', status: 'Failure', message, code };
+  const body = {
+    kind: 'Status',
+    apiVersion: 'v1',
+    metadata: {},
+    status: 'Failure',
+    message,
+    reason: REASONS[code],
+    code,
+  };
   response.writeHead(code, { 'content-type': 'application/json' }).end(JSON.stringify(body));
 }
+
+const REASONS: Readonly<Record<number, string>> = {
+  403: 'Forbidden',
+  404: 'NotFound',
+  410: 'Expired',
+  503: 'ServiceUnavailable',
+};
 
 function troubled(response: ServerResponse, trouble: Trouble): void {
   switch (trouble.kind) {
