@@ -93,8 +93,7 @@ export class BatchSender {
       const aside = await this.#sendParts(batch, refused);
       if (aside === undefined) return false;
       if (aside.isSomeRefused && !aside.isSomeTaken) refused.endBatch();
-      // One batch alone may just be that bad.
-      if (refused.batches > 1) trouble.refusing(true, aside.why);
+      if (refused.isReceiver) trouble.refusing(true, aside.why);
       // Kept together: it takes a write to the disk.
       const kept = aside.items.length === 0 ? 'kept' : await keep(aside.items, { displaces: !refused.isEverything });
       if (kept === 'given up') return false;
@@ -154,9 +153,9 @@ export class BatchSender {
    */
   async #slowDown(refused: RefusedRun): Promise<boolean> {
     const { pauses, exporter, random, isStopping } = this.#options;
-    if (isStopping()) return false;
-    await pauses.wait(backOffMs({ retry: exporter.settings.retry, failures: refused.batches, random }));
-    return !isStopping();
+    const { batches: failures, isReceiver } = refused;
+    if (!isStopping()) await pauses.wait(backOffMs({ retry: exporter.settings.retry, failures, random }));
+    return !isStopping() || !isReceiver;
   }
 
   /** Tries again until the receiver has decided; undefined = gave up because the exporter stops. */

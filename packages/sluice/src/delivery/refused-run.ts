@@ -55,10 +55,14 @@ export class RefusedRun {
     return this.#batches;
   }
 
-  /** Whether it looks as if the receiver takes nothing at all. */
+  /** Whether it looks as if it is the receiver: one batch alone may just be that bad. */
+  get isReceiver(): boolean {
+    return this.batches > 1;
+  }
+
+  /** Whether that goes on for so long that nothing may be thrown away for it. */
   get isEverything(): boolean {
-    this.#look();
-    return this.#batches > 1 && this.#items >= HOLD_ITEMS;
+    return this.isReceiver && this.#items >= HOLD_ITEMS;
   }
 
   /** Where other lanes get something through, it is not the receiver. */

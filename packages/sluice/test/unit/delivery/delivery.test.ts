@@ -441,6 +441,11 @@ test('a stop throws nothing more at a receiver that refuses everything', async (
   });
   await hub.journal.append([sampleBatch(range(0, 1000))]);
   await until(() => hub.exporter.calls.length > 100);
+  for (let i = 0; i < 2000 && (await pendingRows(hub)) > 800; i++) {
+    await settle(1);
+    hub.clock.advance(1);
+  }
+  assert.equal(await pendingRows(hub), 800);
   await settle();
   const calls = hub.exporter.calls.length;
   await hub.journal.close();
@@ -449,6 +454,19 @@ test('a stop throws nothing more at a receiver that refuses everything', async (
   hub.clock.advance(2000);
   await stopping;
   assert.equal(hub.exporter.calls.length, calls);
+});
+
+test('after one batch that was all bad, a stop sends what is there', async (t) => {
+  const hub = await run(t, {
+    keyOf: () => 0,
+    script: ({ values }) => (values.some((value) => value < 4) ? { kind: 'refused', why: 'bad' } : { kind: 'sent' }),
+  });
+  await hub.journal.append([sampleBatch(range(0, 20))]);
+  await until(() => hub.exporter.calls.some(({ values }) => values.length === 1 && values[0] === 3));
+  await settle();
+  assert.equal(hub.exporter.taken.length, 0, 'it waits a moment');
+  await end(hub);
+  assert.deepEqual(hub.exporter.taken, range(4, 20));
 });
 
 test('a row that cannot be encoded is set aside with its reason', async (t) => {

@@ -49,6 +49,31 @@ describe('a real Kafka broker', { ...needsKafka(), timeout: 180_000 }, () => {
     }
   }
 
+  for (const acks of ['leader', 'none']) {
+    it(`takes batches with acks: ${acks}`, async () => {
+      const topic = `acks-${acks}`;
+      await broker.createTopic(topic);
+      await using kafka = exporter([broker.addresses.plaintext], { kafka: { acks } });
+      for (const from of [0, 500]) {
+        const { outcome } = await sendUntilDecided(kafka, itemBatch(numbered(500, from), topic, from));
+        assert.deepEqual(outcome, { kind: 'sent' });
+      }
+      await kafka.close();
+      const messages = await consumeAll(broker.addresses.plaintext, topic, 1000);
+      assert.deepEqual(
+        numbersOf(messages),
+        Array.from({ length: 1000 }, (_, i) => i),
+      );
+    });
+  }
+
+  it('says what may be wrong where a broker closes the connection of who does not log in', async () => {
+    await using silent = exporter([broker.addresses.saslPlaintext]);
+    const outcome = await sendOnce(silent, itemBatch(numbered(1), 'never'), { timeoutMs: 6000 });
+    assert.match(JSON.stringify(outcome), /wants a login \(sasl\)/);
+    await silent.close();
+  });
+
   for (const protocol of ['SASL_PLAINTEXT', 'SASL_SSL']) {
     for (const mechanism of ['PLAIN', 'SCRAM-SHA-256', 'SCRAM-SHA-512']) {
       it(`logs in with ${mechanism} over ${protocol}`, async () => {
