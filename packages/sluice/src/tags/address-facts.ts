@@ -29,6 +29,8 @@ export function nodeWords(id: number, place: Placement): Words {
 }
 
 export interface Located {
+  /** MAC address of the interface that has a plain address, 0 = not known. */
+  readonly macOf?: (ip: string) => number;
   readonly resource: { readonly addresses?: readonly string[]; readonly interfaces?: readonly Interface[] };
   readonly place: Placement;
   readonly words: Words;
@@ -38,7 +40,7 @@ export interface Located {
  * Rows and claims of all addresses of something; the row of the one that stands for it, -1 when it has none: the first of its plain addresses, by which
  * a pod with two of them is known, else that of the last interface.
  */
-export function addressFacts(facts: Facts, known: Known, { resource, place, words }: Located): number {
+export function addressFacts(facts: Facts, known: Known, { resource, place, words, macOf }: Located): number {
   const base = baseWords(words);
   let chosen = -1;
   for (const one of resource.interfaces ?? []) {
@@ -55,15 +57,26 @@ export function addressFacts(facts: Facts, known: Known, { resource, place, word
       else facts.claim('wide6', vpc, address.ip6);
     }
     const { mac = 0 } = one;
-    if (row >= 0 && mac !== 0) facts.claimRow('mac', row, [vpc, Math.floor(mac / 2 ** 32), mac >>> 0]);
+    if (row >= 0) claimMac(facts, row, vpc, mac);
     if (row >= 0) chosen = row;
   }
   let first = -1;
+  const macs: number[] = [];
   for (const ip of resource.addresses ?? []) {
     const added = place.vpc === 0 ? -1 : addressRow(facts, known, { base, vpc: place.vpc, macVpc: place.vpc, ip });
+    const mac = added < 0 || macOf === undefined ? 0 : macOf(ip);
+    // An interface with several addresses has one row.
+    if (mac !== 0 && !macs.includes(mac)) {
+      macs.push(mac);
+      claimMac(facts, added, place.vpc, mac);
+    }
     if (first < 0) first = added;
   }
   return first < 0 ? chosen : first;
+}
+
+function claimMac(facts: Facts, row: number, vpc: number, mac: number): void {
+  if (mac !== 0) facts.claimRow('mac', row, [vpc, Math.floor(mac / 2 ** 32), mac >>> 0]);
 }
 
 interface AddressRow {

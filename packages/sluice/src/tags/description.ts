@@ -142,6 +142,8 @@ export interface PodNode extends Common, Addressed, Placed {
   readonly cluster: string;
   /** The machine that it runs on. */
   readonly host?: string;
+  /** Interfaces with a MAC in the network namespaces of its pods: those of the pods that have their addresses. */
+  readonly podInterfaces?: readonly Interface[];
 }
 
 export interface PodNamespace extends Common {

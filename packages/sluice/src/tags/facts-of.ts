@@ -121,7 +121,9 @@ function podFacts(facts: Facts, known: Known, resource: Pod, id: number): void {
     podCluster: place.cluster,
     ...own,
   };
-  let row = addressFacts(facts, known, { resource, place, words });
+  const macs = node?.resource.kind === 'pod_node' ? podMacs(node.resource) : undefined;
+  const macOf = (ip: string) => macs?.get(ip) ?? 0;
+  let row = addressFacts(facts, known, { resource, place, words, macOf });
   // A pod in the network of its node is where the node's first address is.
   if (row < 0 && node?.resource.kind === 'pod_node')
     row = nodeRow(facts, known, { node: node.resource, id: node.id, own });
@@ -129,6 +131,19 @@ function podFacts(facts: Facts, known: Known, resource: Pod, id: number): void {
   facts.claimRow('pod', row, [id]);
   textHash.set(Buffer.from(resource.name));
   if (place.cluster !== 0) facts.claimRow('podName', row, [place.cluster, textHash.low, textHash.high]);
+}
+
+/** MAC addresses of a node's pods by address, made when the first of them asks. */
+const macsOfNode = new WeakMap<PodNode, ReadonlyMap<string, number>>();
+
+function podMacs(node: PodNode): ReadonlyMap<string, number> | undefined {
+  if (node.podInterfaces === undefined) return undefined;
+  let macs = macsOfNode.get(node);
+  if (macs === undefined) {
+    macs = new Map(node.podInterfaces.flatMap(({ mac = 0, addresses }) => addresses.map(({ ip }) => [ip, mac])));
+    macsOfNode.set(node, macs);
+  }
+  return macs;
 }
 
 interface NodeRow {

@@ -22,12 +22,12 @@ const MOST_TEXT = 256;
 
 /**
  * What an agent reported of its machine: the machine itself with its interfaces, the subnets that those are in, and the processes that have an id. Interfaces
- * in other network namespaces count as the machine's own, except on nodes of a cluster, where they are those of pods.
+ * in other network namespaces count as the machine's own, except on nodes of a cluster, where they are those of pods: they tell the pods' MAC addresses.
  */
 export function describeMachine(report: HostReport, as: MachineAs): Machine {
   const { agentId, hostname, vpcId, processes } = report;
   const vpc = vpcId > 0 ? String(vpcId) : undefined;
-  const { interfaces, cidrs, leftOut } = interfacesOf(report, as);
+  const { interfaces, podInterfaces, cidrs, leftOut } = interfacesOf(report, as);
   const resources: Resource[] = [];
   const shared = {
     name: as.kind === 'pod_node' ? as.node : hostname,
@@ -36,7 +36,10 @@ export function describeMachine(report: HostReport, as: MachineAs): Machine {
   };
   if (as.kind === 'pod_node') {
     const { cluster, node } = as;
-    if (node !== '') resources.push({ kind: 'pod_node', key: `${cluster}/${node}`, cluster, ...shared });
+    if (node !== '') {
+      const inside = podInterfaces.length === 0 ? {} : { podInterfaces };
+      resources.push({ kind: 'pod_node', key: `${cluster}/${node}`, cluster, ...shared, ...inside });
+    }
   } else if (hostname !== '') resources.push({ kind: 'chost', key: hostname, ...shared });
   if (vpc !== undefined) {
     for (const cidr of cidrs) resources.push({ kind: 'subnet', key: `${vpc}/${cidr}`, name: cidr, vpc, cidrs: [cidr] });
@@ -59,6 +62,7 @@ export function describeMachine(report: HostReport, as: MachineAs): Machine {
 
 interface Interfaces {
   readonly interfaces: readonly Interface[];
+  readonly podInterfaces: readonly Interface[];
   readonly cidrs: ReadonlySet<string>;
   readonly leftOut: number;
 }
@@ -71,7 +75,8 @@ function interfacesOf(report: HostReport, as: MachineAs): Interfaces {
       .filter((one) => !usable.includes(one))
       .flatMap(({ addresses }) => addresses.flatMap((one) => networkOf(one) ?? [])),
   );
-  const others = as.kind === 'pod_node' ? [] : namespacesOf(report);
+  const inside = namespacesOf(report);
+  const others = as.kind === 'pod_node' ? [] : inside;
   const interfaces: Interface[] = [];
   const cidrs = new Set<string>();
   const seen = new Set<string>();
@@ -91,7 +96,22 @@ function interfacesOf(report: HostReport, as: MachineAs): Interfaces {
     }
     if (kept.length > 0) interfaces.push({ ...(mac === 0 ? {} : { mac }), addresses: kept });
   }
-  return { interfaces, cidrs, leftOut };
+  const pods = as.kind === 'pod_node' ? podInterfacesOf(inside) : [];
+  return {
+    interfaces,
+    podInterfaces: pods.slice(0, MOST_ADDRESSES),
+    cidrs,
+    leftOut: leftOut + Math.max(0, pods.length - MOST_ADDRESSES),
+  };
+}
+
+function podInterfacesOf(inside: readonly HostInterface[]): Interface[] {
+  const found: Interface[] = [];
+  for (const { mac, addresses } of inside) {
+    const usable = addresses.filter(isUsable).map(({ ip }) => ({ ip }));
+    if (mac !== 0 && usable.length > 0) found.push({ mac, addresses: usable });
+  }
+  return found;
 }
 
 /**

@@ -302,6 +302,41 @@ describe('resources together', () => {
 });
 
 describe('several sources', () => {
+  test('a pod has the MAC address that the agent of its node knows for its address', async () => {
+    const node = (more: object): Resource => ({
+      kind: 'pod_node',
+      key: 'k/n',
+      name: 'n',
+      id: 41,
+      cluster: 'k',
+      ...more,
+    });
+    const web = pod(1, { addresses: ['10.0.0.1', 'fd00::1'], node: 'k/n' });
+    const cloud = new ToldSource([cluster, ...namespaces, node({}), web], 'kubernetes');
+    const inside = (mac: number, ...ips: string[]) => ({ mac, addresses: ips.map((ip) => ({ ip })) });
+    const agents = new ToldSource([], 'agents');
+    const { inventory, setTime } = await inventoryOf(cloud, agents);
+    const podAt = (seconds: number, mac: number) => {
+      const { live } = inventory;
+      const key = { vpc: 1, high: Math.floor(mac / 2 ** 32), low: mac >>> 0 };
+      return live.resources.words[live.mac(live.versionAt(seconds), key) * WORDS + word.pod]!;
+    };
+    const [first, second] = [0x0a58_0a00_0001, 0x0a58_0a00_0002];
+    assert.equal(podAt(START, first), 0);
+    setTime(START + 10);
+    agents.put(node({ podInterfaces: [inside(first, '10.0.0.1', 'fd00::1'), inside(second, '10.0.0.9')] }));
+    await inventory.settle();
+    assert.deepEqual([podAt(START + 10, first), podAt(START + 10, second)], [1, 0]);
+    setTime(START + 20);
+    cloud.put(pod(2, { addresses: ['10.0.0.9'], node: 'k/n' }));
+    await inventory.settle();
+    assert.deepEqual([podAt(START + 20, first), podAt(START + 20, second)], [1, 2]);
+    setTime(START + 30);
+    agents.put(node({ podInterfaces: [inside(second, '10.0.0.9')] }));
+    await inventory.settle();
+    assert.deepEqual([podAt(START + 20, first), podAt(START + 30, first), podAt(START + 30, second)], [1, 0, 2]);
+  });
+
   const owner = (name: string, id: number): Resource => ({
     kind: 'host',
     key: name,
@@ -370,4 +405,23 @@ describe('several sources', () => {
     await inventory.settle();
     assert.equal(at(inventory.inventory, START + 1, '10.0.0.1', 'device'), 0);
   });
+});
+
+test('what went while nobody looked is let go, but not before every source has told something', async () => {
+  const source = new ToldSource([cluster, pod(1, {}), pod(2, {})]);
+  const { inventory, ids } = await inventoryOf(source);
+  ids.idOf('pod', 'k/before', 'of an earlier life');
+  const silent = new ToldSource([], 'kubernetes');
+  silent.isKnown = false;
+  inventory.add(silent);
+  await inventory.settle();
+  await inventory.letGo();
+  assert.equal(ids.recordOf('pod', 'k/before')?.goneS, 0);
+  silent.isKnown = true;
+  silent.tell({ kind: 'all' });
+  await inventory.settle();
+  await inventory.letGo();
+  assert.equal(ids.recordOf('pod', 'k/before')?.goneS, START);
+  assert.equal(ids.recordOf('pod', 'k/1')?.goneS, 0);
+  assert.equal(ids.nameOf('pod', ids.recordOf('pod', 'k/before')!.id), 'of an earlier life');
 });

@@ -244,7 +244,7 @@ test('a cluster: only what is new is read, what is gone goes, nodes have the int
       hostname: 'node-a',
       kubernetesClusterId: 'c',
       addressTexts: [TEXT],
-      interfaces: [{ ...ETH, addresses: ['10.1.0.5/32'] }],
+      interfaces: [{ ...ETH, mac: 0x0a58_0a01_0005, addresses: ['10.1.0.5/32'] }],
     });
     told.reportCluster('c', objects);
     told.reportCluster('other', [compressed('*v1.Node', node({ name: 'theirs' }))], 2);
@@ -257,6 +257,7 @@ test('a cluster: only what is new is read, what is gone goes, nodes have the int
   assert.deepEqual(machine?.interfaces, [
     { mac: 0x0277_0000_0001, addresses: [{ ip: '10.0.0.1' }, { ip: 'fd00::1' }] },
   ]);
+  assert.deepEqual(machine.podInterfaces, [{ mac: 0x0a58_0a01_0005, addresses: [{ ip: '10.1.0.5' }] }]);
   assert.deepEqual(machine.addresses, []);
   assert.equal(find('pod_node', 'c/node-a'), undefined, 'its machine is called otherwise');
   assert.equal(find('pod_node', 'other/theirs'), undefined);
