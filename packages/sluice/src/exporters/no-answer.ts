@@ -8,7 +8,8 @@ export function judgeNoAnswer(error: unknown, isAborted: boolean): SendOutcome {
   const message = plainTlsText(error instanceof Error ? error.message : String(error));
   const isTold = code === '' || message.includes(code);
   const text = message === '' ? code : isTold ? message : `${message} (${code})`;
-  if (isTlsProblem(code)) return { kind: 'misconfigured', why: `no TLS connection: ${text}${tlsAdvice(code)}` };
+  if (isTlsProblem(code))
+    return { kind: 'misconfigured', why: `no TLS connection: ${text}${tlsAdvice(`${code} ${message}`)}` };
   if (code === 'ERR_INVALID_CHAR') {
     return { kind: 'misconfigured', why: `a header has characters that HTTP headers cannot carry: ${text}` };
   }

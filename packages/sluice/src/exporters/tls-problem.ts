@@ -2,24 +2,26 @@
 const TLS_PROBLEM =
   /^(?:ERR_TLS_|ERR_SSL_|ERR_OSSL_|CERT_|UNABLE_TO_|DEPTH_ZERO_SELF_SIGNED_CERT|SELF_SIGNED_CERT_IN_CHAIN|HOSTNAME_MISMATCH|INVALID_CA|INVALID_PURPOSE|EPROTO)/;
 
-/** What to do about a certificate that nobody known vouches for. */
-const UNKNOWN_AUTHORITY = /^(?:UNABLE_TO_|DEPTH_ZERO_SELF_SIGNED_CERT|SELF_SIGNED_CERT_IN_CHAIN)/;
-
 /** Whether an error with this code of Node's is about TLS. */
 export function isTlsProblem(code: string): boolean {
   return TLS_PROBLEM.test(code);
 }
 
-/** What in the configuration mends an error of TLS, to be put behind its text; empty where the text says it. */
-export function tlsAdvice(code: string): string {
-  if (UNKNOWN_AUTHORITY.test(code)) return '; put the certificate of who signed it into tls.ca-file';
-  if (code === 'ERR_TLS_CERT_ALTNAME_INVALID' || code === 'HOSTNAME_MISMATCH') {
-    return '; put a name that the certificate has into tls.server-name';
-  }
-  if (code === 'ERR_SSL_WRONG_VERSION_NUMBER' || code === 'ERR_SSL_PACKET_LENGTH_TOO_LONG' || code === 'EPROTO') {
-    return '; does it speak TLS at all?';
-  }
-  return '';
+const ADVICE: readonly (readonly [RegExp, string])[] = [
+  [
+    /UNABLE_TO_|SELF_SIGNED_CERT|self[- ]signed|unable to (?:verify|get)/,
+    '; put the certificate of who signed it into tls.ca-file',
+  ],
+  [/ALTNAME_INVALID|HOSTNAME_MISMATCH|altnames/, '; put a name that the certificate has into tls.server-name'],
+  [
+    /WRONG_VERSION_NUMBER|PACKET_LENGTH_TOO_LONG|wrong version number|packet length too long/,
+    '; does it speak TLS at all?',
+  ],
+];
+
+/** What in the configuration mends an error of TLS with this code or text, to be put behind it; empty where the text says it. */
+export function tlsAdvice(told: string): string {
+  return ADVICE.find(([words]) => words.test(told))?.[1] ?? '';
 }
 
 /** An error's text without what OpenSSL and Node put around it: places in their own sources, and advice about Node's own flags. */

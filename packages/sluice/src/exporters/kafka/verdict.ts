@@ -112,7 +112,7 @@ function textOf({ message, code, apiId, serverErrorMessage }: Told): string {
 }
 
 function withBroker(told: Told, brokers: string): string {
-  const text = `${textOf(told)}${tlsAdvice(told.code)}`;
+  const text = `${textOf(told)}${isTlsProblem(told.code) ? tlsAdvice(told.code) : ''}`;
   const { broker, apiId } = told;
   if (broker !== '') return text.includes(broker) ? text : `${broker}: ${text}`;
   // What a broker answers is about what it was asked, not about the connection.

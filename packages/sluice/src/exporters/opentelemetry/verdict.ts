@@ -3,6 +3,7 @@ import type { SendOutcome } from '../../base/ports.ts';
 import { allItems } from '../../delivery/item-batch.ts';
 import { answered, answeredWrong, redirected, type ShownAnswer } from '../answer-text.ts';
 import { parseRetryAfter, retry } from '../retry-after.ts';
+import { tlsAdvice } from '../tls-problem.ts';
 
 /**
  * Failures of which OTLP says that they stay (500, INTERNAL, UNKNOWN) do pass with many servers: the batch is sent again so often before it is taken for
@@ -15,7 +16,7 @@ const TOO_LARGE = /larger than max|too large|exceeds max|message size/i;
 
 /** Words of TLS, of which gRPC tells no code, about a connection that will not come about before somebody mends a certificate, an authority or an address. */
 const TLS_PROBLEM =
-  /certificate|self[- ]signed|altname|wrong version number|packet length too long|SSL routines|ERR_SSL|ERR_TLS|unable to verify|EPROTO/i;
+  /certificate|self[- ]signed|altname|wrong version number|packet length too long|SSL routines|SSL alert|ERR_SSL|ERR_TLS|unable to verify|EPROTO/i;
 
 export interface GrpcFailure {
   readonly code: status;
@@ -36,7 +37,7 @@ export function judgeGrpc({ code, text, retryMs }: GrpcFailure, attempt: number)
     case status.NOT_FOUND:
       return { kind: 'misconfigured', why };
     case status.UNAVAILABLE:
-      return TLS_PROBLEM.test(text) ? { kind: 'misconfigured', why } : retry(why, retryMs);
+      return TLS_PROBLEM.test(text) ? { kind: 'misconfigured', why: why + tlsAdvice(text) } : retry(why, retryMs);
     case status.RESOURCE_EXHAUSTED:
     case status.OUT_OF_RANGE:
       // OTLP: passes if there is RetryInfo. Without, most mean a quota or a limit of rate all the same; a size is what does not pass.

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { describe, test } from 'node:test';
 import { Metadata, status } from '@grpc/grpc-js';
 import { Secret } from '../../../../src/base/secret.ts';
-import { grpcReceiver, retryInfo, tlsFile } from './receivers.ts';
+import { grpcReceiver, httpReceiver, retryInfo, tlsFile } from './receivers.ts';
 import { exporterOf, itemsOf, rows, send } from './sending.ts';
 
 const NO_TLS_NEEDED = { otlp: { compression: 'none' } };
@@ -208,12 +208,26 @@ describe('connections of gRPC', () => {
     const endpoint = `127.0.0.1:${receiver.port}`;
     const kindWith = async (tls: Readonly<Record<string, unknown>>) =>
       send(exporterOf(t, [endpoint], { tls }).exporter, itemsOf(rows(1)));
-    for (const tls of [{}, { 'ca-file': tlsFile('ca.pem'), 'server-name': 'elsewhere.example' }]) {
+    for (const [tls, place] of [
+      [{}, 'tls.ca-file'],
+      [{ 'ca-file': tlsFile('ca.pem'), 'server-name': 'elsewhere.example' }, 'tls.server-name'],
+    ] as const) {
       const outcome = await kindWith(tls);
       assert.equal(outcome.kind, 'misconfigured', JSON.stringify(outcome));
+      assert.ok(JSON.stringify(outcome).includes(place), JSON.stringify(outcome));
     }
     assert.equal((await kindWith({ 'insecure-skip-verify': true })).kind, 'sent');
     assert.equal((await kindWith({ 'ca-file': tlsFile('ca.pem') })).kind, 'sent');
+  });
+
+  test('TLS with a server that is none of gRPC is a wrong configuration', async (t) => {
+    // It knows no HTTP/2, and says so with an alert.
+    const receiver = await httpReceiver(t, { tls: true });
+    const tls = { 'insecure-skip-verify': true };
+    const outcome = await send(exporterOf(t, [`127.0.0.1:${receiver.port}`], { tls }).exporter, itemsOf(rows(1)));
+    assert.equal(outcome.kind, 'misconfigured', JSON.stringify(outcome));
+    assert.match(JSON.stringify(outcome), /no application protocol/);
+    assert.doesNotMatch(JSON.stringify(outcome), /Resolution note|openssl/);
   });
 
   test('files that are missing are a wrong configuration until they are there', async (t) => {
