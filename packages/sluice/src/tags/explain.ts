@@ -4,7 +4,7 @@ import { NEVER } from './claim-table.ts';
 import type { Held } from './held.ts';
 import type { OrgInventory } from './org-inventory.ts';
 import { WORDS, word } from './resource-table.ts';
-import type { TargetTable } from './prometheus-targets/target-table.ts';
+import type { FoundTarget, TargetTable } from './prometheus-targets/target-table.ts';
 import { resourceOfSeries } from './series-resource.ts';
 import { kindOfDevice, type TagNames } from './tag-names.ts';
 
@@ -76,7 +76,11 @@ export function explain(explaining: Explaining, question: Question): Explanation
       break;
     case 'series': {
       const { agent, labels } = question;
-      const { row, by } = resourceOfSeries(explaining.org, labels, { agent, version, targets: explaining.targets });
+      const origin = { agent, version, targets: explaining.targets };
+      const { row, by, target } = resourceOfSeries(explaining.org, labels, origin);
+      if (target !== undefined) {
+        steps.push({ asked: 'target by job and instance', answer: `${targetText(target)}, told by ${target.server}` });
+      }
       const none = 'nothing: no label names a pod, an instance or a target that is known and the only one';
       note(by === '' ? 'labels of the series' : `labels of the series, by ${by}`, row, none);
     }
@@ -86,6 +90,13 @@ export function explain(explaining: Explaining, question: Question): Explanation
     steps,
     found: rows.map((row) => describeRow(explaining, row)),
   };
+}
+
+/** What a server says is behind a target: the best that it knows. */
+function targetText({ target: { pod, namespace, podIp, host, node } }: FoundTarget): string {
+  if (pod !== '') return `pod ${namespace}/${pod}`;
+  if (podIp !== '' || host !== '') return `address ${podIp || host}`;
+  return node === '' ? 'nothing known of it' : `node ${node}`;
 }
 
 interface Noting {

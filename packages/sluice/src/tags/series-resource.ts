@@ -23,6 +23,8 @@ export interface SeriesResource {
   readonly address?: ParsedAddress;
   /** VPC of that address. */
   readonly vpc: number;
+  /** Its target, where that was asked for. */
+  readonly target?: FoundTarget;
 }
 
 interface PodLabel {
@@ -72,8 +74,9 @@ export function resourceOfSeries(
   const found = host === '' ? undefined : hostRow(org, { host, vpc, version, cluster });
   if (found !== undefined) return found;
   const target = targets?.find(labels);
+  const told = target === undefined ? {} : { target };
   const behind = target === undefined ? undefined : targetRow(org, target, { cluster, version });
-  if (behind !== undefined) return behind;
+  if (behind !== undefined) return { ...behind, ...told };
   const address = addressOf(host);
   const around =
     address !== undefined
@@ -81,9 +84,9 @@ export function resourceOfSeries(
       : target === undefined
         ? undefined
         : networkRow(org, { address: addressOf(target.target.host), vpc: target.vpc, version });
-  if (around !== undefined) return around;
+  if (around !== undefined) return { ...around, ...told };
   const row = agentRow === 0 ? 0 : live.vpc(version, agentVpc);
-  return { row, by: row === 0 ? '' : 'VPC', vpc: agentVpc };
+  return { row, by: row === 0 ? '' : 'VPC', vpc: agentVpc, ...told };
 }
 
 /**

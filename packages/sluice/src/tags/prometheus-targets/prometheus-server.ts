@@ -89,7 +89,7 @@ export class AskedServer implements Source {
   /** What it says; undefined until it has said anything. */
   get targets(): ServerTargets | undefined {
     if (this.#targets === undefined) return undefined;
-    return { targets: this.#targets, config: this.#config, vpc: this.#options.server.vpc };
+    return { server: this.name, targets: this.#targets, config: this.#config, vpc: this.#options.server.vpc };
   }
 
   /** One round of questions. Never rejects. */

@@ -2,6 +2,8 @@ import type { ReadConfig, ReadTarget, ReadTargets } from './read-answers.ts';
 
 /** What one server says. */
 export interface ServerTargets {
+  /** What the server is called, for people. */
+  readonly server: string;
   readonly targets: ReadTargets;
   /** Absent: not known, and every job counts as one that honours the labels of what it scrapes. */
   readonly config: ReadConfig | undefined;
@@ -13,6 +15,8 @@ export interface ServerTargets {
 export interface FoundTarget {
   readonly target: ReadTarget;
   readonly vpc: number;
+  /** Who told of it. */
+  readonly server: string;
 }
 
 interface Entry extends FoundTarget {
@@ -34,7 +38,7 @@ export class TargetTable {
   constructor(servers: readonly ServerTargets[]) {
     const names = new Set<string>();
     let size = 0;
-    for (const { targets, config, vpc } of servers) {
+    for (const { server, targets, config, vpc } of servers) {
       const honours = new Map(config?.honorLabels);
       const externalLabels = config?.externalLabels ?? [];
       for (const [name] of externalLabels) names.add(name);
@@ -42,7 +46,7 @@ export class TargetTable {
         const own = (honours.get(target.pool) ?? true) ? [] : target.labels;
         const key = keyOf(target.job, target.instance);
         const known = this.#entries.get(key);
-        const entry = { target, vpc, externalLabels, own };
+        const entry = { target, vpc, server, externalLabels, own };
         if (known === undefined) this.#entries.set(key, [entry]);
         else known.push(entry);
         size++;

@@ -245,6 +245,7 @@ describe('the resource behind a series', () => {
 
 describe('targets', () => {
   const server = (targets: readonly object[], yaml = '', vpc = 1) => ({
+    server: 'prometheus one',
     targets: readAnswer(
       'targets',
       Buffer.from(JSON.stringify({ status: 'success', data: { activeTargets: targets } })),
@@ -344,7 +345,7 @@ describe('changes', () => {
     const answer = { status: 'success', data: { yaml: 'global: {external_labels: {dc: a}}' } };
     const config = readAnswer('config', Buffer.from(JSON.stringify(answer))) as ReadConfig;
     const targets: ReadTargets = { kind: 'targets', targets: [], skipped: 0, digest: '' };
-    table = new TargetTable([{ targets, config, vpc: 1 }]);
+    table = new TargetTable([{ server: 'prometheus one', targets, config, vpc: 1 }]);
     let isVoid = false;
     subjects.onChange((changed) => {
       isVoid = changed === undefined;

@@ -173,8 +173,18 @@ describe('why', () => {
       },
     };
     const told = readAnswer('targets', Buffer.from(JSON.stringify(answer))) as ReadTargets;
-    targets = new TargetTable([{ targets: told, config: undefined, vpc: 7 }]);
-    assert.equal(await by('job=app', 'instance=shop'), 'labels of the series, by target: pod shop-7f9c');
+    const server = 'prometheus prom:9090';
+    targets = new TargetTable([{ server, targets: told, config: undefined, vpc: 7 }]);
+    assert.deepEqual(
+      (await shown('explain', '--agent', '12', '--label', 'job=app', '--label', 'instance=shop'))
+        .split('\n')
+        .slice(1, 3),
+      [
+        'target by job and instance: pod prod/shop-7f9c, told by prometheus prom:9090',
+        'labels of the series, by target: pod shop-7f9c',
+      ],
+    );
+    assert.equal(await by('job=app', 'instance=10.1.0.9:1'), 'labels of the series, by instance: pod shop-7f9c');
     targets = NO_TARGETS;
     assert.doesNotMatch((await by('job=app', 'instance=shop'))!, /: pod/);
   });
