@@ -156,10 +156,17 @@ export class DictionaryWriter {
         await pause();
       }
       for (const id of this.#pairs.get(place)?.keys() ?? []) {
-        if (!seen.has(id)) this.#tags(place, id, undefined, pending);
+        if (!seen.has(id) && !this.#isThere(kind, id)) this.#tags(place, id, undefined, pending);
         await pause();
       }
     }
+  }
+
+  /** Whether another hub describes it. */
+  #isThere(kind: ResourceKind, id: number): boolean {
+    const { ids } = this.#options.org;
+    const key = ids.keyOf(kind, id);
+    return key !== undefined && ids.recordOf(kind, key)?.goneS === 0;
   }
 
   #name({ kind, id, key, name, goneS }: IdRecord, pending: (() => void)[]): void {

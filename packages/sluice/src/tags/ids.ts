@@ -132,38 +132,40 @@ export class Ids {
   }
 
   /**
-   * Takes over what the hub that makes the numbers has published. `changed` is called with each resource whose number is another one now, or none; its
-   * last argument says that the number has been taken from a resource that is still described.
+   * Takes over what the hub that makes the numbers has published; false when nothing is new. `changed` is called with each resource whose number is
+   * another one now, or none; its last argument says that the number has been taken from a resource that is still described.
    */
-  learn(record: IdRecord, changed: (kind: ResourceKind, key: string, isTaken: boolean) => void): void {
+  learn(record: IdRecord, changed: (kind: ResourceKind, key: string, isTaken: boolean) => void): boolean {
     const { kind, id, key, name, goneS, term } = record;
-    if (isForeign(kind)) return;
+    if (isForeign(kind)) return false;
     const ids = this.#of(kind);
     const known = ids.byKey.get(key);
     const holder = ids.byId.get(id);
     // What a hub said that gave the numbers before.
-    if ((known?.term ?? 0) > term || (holder?.term ?? 0) > term) return;
+    if ((known?.term ?? 0) > term || (holder?.term ?? 0) > term) return false;
     if (known !== undefined && known === holder) {
-      if (known.name === name && known.term === term && (known.goneS === 0) === (goneS === 0)) return;
+      if (known.name === name && known.term === term && (known.goneS === 0) === (goneS === 0)) return false;
       known.name = name;
       known.term = term;
       if (known.goneS === 0 || goneS === 0) known.goneS = goneS;
       if (known.goneS !== 0) ids.gone.push(known);
       this.#write(known);
-      return;
+      return true;
     }
     this.#replace(ids, { ...record });
     if (goneS !== 0) ids.gone.push(ids.byKey.get(key)!);
     if (holder !== undefined) changed(kind, holder.key, holder.goneS === 0);
     changed(kind, key, false);
+    return true;
   }
 
-  /** Takes over what another hub once published, where it means nothing else here: for the hub that makes the numbers. */
-  keep(record: IdRecord): void {
+  /** Takes over what another hub once published, where it means nothing else here: for the hub that makes the numbers. False when it does. */
+  keep(record: IdRecord): boolean {
     const ids = this.#of(record.kind);
-    if (isForeign(record.kind) || ids.byKey.has(record.key) || ids.byId.has(record.id)) return;
+    if (isForeign(record.kind) || ids.byKey.has(record.key) || ids.byId.has(record.id)) return false;
     this.#add(ids, { ...record });
     if (record.goneS !== 0) ids.gone.push(ids.byKey.get(record.key)!);
+    return true;
   }
 
   /** Records that changed since they were last taken. */

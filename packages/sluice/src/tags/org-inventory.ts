@@ -26,6 +26,7 @@ export interface OrgInventoryOptions {
 
 const GATHER_MS = 1000;
 const TEND_MS = 5000;
+const LET_GO_S = 3600;
 
 /** The inventory of one organisation, kept up with its sources. */
 export class OrgInventory {
@@ -43,6 +44,7 @@ export class OrgInventory {
   #running: Promise<void> | undefined;
   #isPublished = false;
   #isStopped = false;
+  #letGoS: number;
   /** Resources whose number is to be looked up again; undefined = nothing is to be done. */
   #renumbered: Map<ResourceKind, Set<string>> | undefined;
 
@@ -58,6 +60,7 @@ export class OrgInventory {
         ),
       ),
     );
+    this.#letGoS = this.#nowS();
     this.#tending = setInterval(() => this.#tend(), TEND_MS).unref();
   }
 
@@ -126,6 +129,21 @@ export class OrgInventory {
     this.#schedule();
   }
 
+  /** Resources that have a number and that nobody describes any more: they went while this hub was away, or another one gave the numbers. */
+  async letGo(slices = new Slices()): Promise<void> {
+    const nowS = this.#nowS();
+    this.#letGoS = nowS;
+    // What a source has never told it may still describe.
+    if (!this.ids.gives || this.#views.some((view) => view.isFirst)) return;
+    for (const kind of RESOURCE_KINDS) {
+      for (const { key, goneS } of this.ids.records(kind)) {
+        if (goneS === 0 && this.builder.find(kind, key) === undefined) this.ids.vanish(kind, key, nowS);
+        if (slices.isDue) await slices.pause();
+      }
+    }
+    this.renumber([]);
+  }
+
   get #isChanged(): boolean {
     return this.#renumbered !== undefined || this.#views.some((view) => view.isChanged);
   }
@@ -186,6 +204,7 @@ export class OrgInventory {
       if (count > 0) this.#options.metrics.tagMisses.inc({ org: this.org, kind }, count);
     }
     this.live.misses.fill(0);
+    if (this.#nowS() - this.#letGoS >= LET_GO_S) void this.letGo();
     if (this.#running === undefined) {
       this.#running = this.builder.forget(this.#nowS(), new Slices()).finally(() => this.#ended());
     }

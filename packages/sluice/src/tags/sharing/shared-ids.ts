@@ -14,6 +14,7 @@ import { Asking } from './asking.ts';
 import { Requests } from './requests.ts';
 import { Reservations, SHARED_KINDS } from './reservations.ts';
 import { Role, type RoleState } from './role.ts';
+import { TIMING, type Timing } from './timing.ts';
 
 export interface SharedIdsOptions {
   readonly org: OrgInventory;
@@ -35,38 +36,6 @@ export interface SharedIdsOptions {
   /** Milliseconds that never go back. */
   readonly clock?: () => number;
 }
-
-/** Milliseconds. */
-export interface Timing {
-  /** Between two looks while something is waited for, or others may ask. */
-  readonly busyMs: number;
-  readonly idleMs: number;
-  readonly retryMs: number;
-  /** Between two readings of the whole tables, which find what came later than rows that were said after it. */
-  readonly wholeMs: number;
-  /** How far back the others reach. */
-  readonly overlapMs: number;
-  /** How often the hub that gives ids says so, and how often others say that they are there. */
-  readonly givesMs: number;
-  readonly followsMs: number;
-  readonly silenceMs: number;
-  readonly settleMs: number;
-  /** How long a hub that has begun to give ids is left to publish what it knows before others ask for it. */
-  readonly graceMs: number;
-}
-
-const TIMING: Timing = {
-  busyMs: 2000,
-  idleMs: 10_000,
-  retryMs: 5000,
-  wholeMs: 600_000,
-  overlapMs: 120_000,
-  givesMs: 30_000,
-  followsMs: 120_000,
-  silenceMs: 300_000,
-  settleMs: 5000,
-  graceMs: 60_000,
-};
 
 /**
  * Makes the ids of one organisation's resources the same on all hubs that write to one ClickHouse. One of them gives ids (role.ts) and publishes them
@@ -178,17 +147,19 @@ export class SharedIds implements Sharing {
     const isWhole = startMs - this.#wholeMs >= this.#timing.wholeMs;
     const since = (toMs: number) => (isWhole ? 0 : toMs - this.#timing.overlapMs);
     const changed: (readonly [ResourceKind, string])[] = [];
+    let isChanged = false;
     let namesToMs = this.#namesToMs;
     try {
       for await (const rows of tables.published(org.org, since(this.#namesToMs))) {
         for (const row of rows) {
-          this.#takeName(row, changed);
+          if (this.#takeName(row, changed)) isChanged = true;
           namesToMs = Math.max(namesToMs, row.timeMs);
           if (slices.isDue) await slices.pause();
         }
       }
     } finally {
-      if (changed.length > 0) org.renumber(changed);
+      // With it they are saved, and known to be others.
+      if (isChanged) org.renumber(changed);
     }
     let messagesToMs = this.#messagesToMs;
     for await (const rows of tables.messages(org.org, since(this.#messagesToMs), mayGive)) {
@@ -209,18 +180,17 @@ export class SharedIds implements Sharing {
     this.#readMs = startMs;
   }
 
-  #takeName(row: PublishedId, changed: (readonly [ResourceKind, string])[]): void {
+  /** False when nothing is new. */
+  #takeName(row: PublishedId, changed: (readonly [ResourceKind, string])[]): boolean {
     const { kind, id, key, name, isGone, term, timeMs } = row;
-    if (!isResourceKind(kind) || id === 0) return;
+    if (!isResourceKind(kind) || id === 0) return false;
     const { ids } = this.#options.org;
     const record = { kind, id, key, name, goneS: isGone ? Math.floor(timeMs / 1000) : 0, term };
-    if (this.gives) ids.keep(record);
-    else {
-      ids.learn(record, (otherKind, otherKey, isTaken) => {
-        changed.push([otherKind, otherKey]);
-        if (isTaken) this.#noteTaken(otherKind, otherKey, id);
-      });
-    }
+    if (this.gives) return ids.keep(record);
+    return ids.learn(record, (otherKind, otherKey, isTaken) => {
+      changed.push([otherKind, otherKey]);
+      if (isTaken) this.#noteTaken(otherKind, otherKey, id);
+    });
   }
 
   /** Works out the role from what was read, and takes it. */

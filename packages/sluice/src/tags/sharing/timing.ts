@@ -1,0 +1,31 @@
+/** Milliseconds. */
+export interface Timing {
+  /** Between two looks while something is waited for, or others may ask. */
+  readonly busyMs: number;
+  readonly idleMs: number;
+  readonly retryMs: number;
+  /** Between two readings of the whole tables, which find what came later than rows that were said after it. */
+  readonly wholeMs: number;
+  /** How far back the others reach. */
+  readonly overlapMs: number;
+  /** How often the hub that gives ids says so, and how often others say that they are there. */
+  readonly givesMs: number;
+  readonly followsMs: number;
+  readonly silenceMs: number;
+  readonly settleMs: number;
+  /** How long a hub that has begun to give ids is left to publish what it knows before others ask for it. */
+  readonly graceMs: number;
+}
+
+export const TIMING: Timing = {
+  busyMs: 2000,
+  idleMs: 10_000,
+  retryMs: 5000,
+  wholeMs: 600_000,
+  overlapMs: 120_000,
+  givesMs: 30_000,
+  followsMs: 120_000,
+  silenceMs: 300_000,
+  settleMs: 5000,
+  graceMs: 60_000,
+};
