@@ -1,10 +1,10 @@
-/** A platform for tests of tags: a Kubernetes cluster (an API that stands in), pages that a Prometheus scrapes, and the files that describe them. */
+/** A platform for tests of tags: a Kubernetes cluster (an API that stands in), and how agents reach the hub. */
 import { once } from 'node:events';
 import { renameSync, writeFileSync } from 'node:fs';
-import { createServer } from 'node:http';
-import { connect, type AddressInfo } from 'node:net';
+import { connect } from 'node:net';
 import { ApiStandIn } from '../integration/tags/api-stand-in.ts';
 import { node, pod, service, workload, type ApiObject, type PodParts } from '../unit/tags/kubernetes-objects.ts';
+import { documentFrames } from './numbered-rows.ts';
 import type { Hub, Scratch } from './processes.ts';
 
 /** Writes a kubeconfig for an API without TLS (the official client wants that to be said); its path. */
@@ -101,37 +101,11 @@ export function gatewayPod(deployment: string): ApiObject {
   return deploymentPod(deployment, { name: 'gateway-a', namespace: 'shop', node: 'node-1', ips: ['10.2.0.1'], labels });
 }
 
-/** Serves texts by path, as exporters do. */
-export class ScrapedPages implements AsyncDisposable {
-  readonly pages = new Map<string, string>();
-  readonly #server = createServer((request, response) => {
-    const text = this.pages.get(request.url ?? '');
-    if (text === undefined) response.writeHead(404).end();
-    else response.setHeader('content-type', 'text/plain; version=0.0.4').end(text);
-  });
-
-  static async start(pages: Readonly<Record<string, string>>): Promise<ScrapedPages> {
-    const scraped = new ScrapedPages();
-    for (const [path, text] of Object.entries(pages)) scraped.pages.set(path, text);
-    scraped.#server.listen(0, '127.0.0.1');
-    await once(scraped.#server, 'listening');
-    return scraped;
-  }
-
-  get address(): string {
-    return `127.0.0.1:${(this.#server.address() as AddressInfo).port}`;
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    this.#server.closeAllConnections();
-    this.#server.close();
-    await once(this.#server, 'close');
-  }
-}
-
-/** Sends frames as an agent does, over one connection. */
+/** Sends documents as an agent does, over one connection. */
 export class AgentConnection implements Disposable {
   readonly #socket;
+  /** Of all connections, so that no number comes twice. */
+  static #rows = 0;
 
   private constructor(hub: Hub) {
     const { hostname, port } = new URL(`tcp://${hub.agent}`);
@@ -144,8 +118,12 @@ export class AgentConnection implements Disposable {
     return connection;
   }
 
-  send(frames: Uint8Array): void {
-    this.#socket.write(frames);
+  /** A row from 10.1.0.`client` to 10.2.0.1 in VPC 1; its `request` is a number of its own, which is returned. */
+  sendRow(client: number, timeMs: number): number {
+    const request = ++AgentConnection.#rows;
+    const measured = { request, response: 0, rrtMax: 0, rrtSum: 0, rrtCount: 0 };
+    this.#socket.write(documentFrames([{ time: Math.floor(timeMs / 1000), client, vpc: 1, ...measured }]));
+    return request;
   }
 
   [Symbol.dispose](): void {

@@ -14,7 +14,6 @@ import {
 } from '../unit/tags/prometheus-targets/prometheus-stand-in.ts';
 import type { TagsOverview } from '../../src/tags/tags-api.ts';
 import { exporterKeys } from './exporting-hub.ts';
-import { documentFrames } from './numbered-rows.ts';
 import { apiData, command, Hub, Running, Scratch, until } from './processes.ts';
 import { RowSink } from './row-sink.ts';
 import { AgentConnection, replaceFile, seconds, writeKubeconfig } from './tagged-platform.ts';
@@ -130,21 +129,9 @@ describe('sources of tags', { timeout: 300_000 }, () => {
   const areAll = (state: Source['state']) => (found: ReadonlyMap<string, Source>) =>
     namesOf().every((name) => found.get(name)?.state === state);
 
-  let number = 0;
   /** Who is behind 10.1.0.`place`, in a row of now. */
   const behind = async (place: number): Promise<string | undefined> => {
-    const request = ++number;
-    const row = {
-      time: Math.floor(Date.now() / 1000),
-      client: place,
-      vpc: 1,
-      request,
-      response: 0,
-      rrtMax: 0,
-      rrtSum: 0,
-      rrtCount: 0,
-    };
-    agent.send(documentFrames([row]));
+    const request = agent.sendRow(place, Date.now());
     const { labels } = await until(
       () => sink.rows.find(({ value }) => value === request),
       PATIENCE_MS,

@@ -6,106 +6,28 @@ import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
 import { stringify } from 'yaml';
 import type { ApiStandIn } from '../integration/tags/api-stand-in.ts';
-import { consume, KafkaBroker, needsKafka } from '../peers/kafka/broker.ts';
-import { exporterKeys } from './exporting-hub.ts';
-import { documentFrames } from './numbered-rows.ts';
+import { KafkaBroker, needsKafka } from '../peers/kafka/broker.ts';
+import { EXPORTED_TABLE, ExportedRows, labelsOf, type MessageRow } from './exported-rows.ts';
 import { apiData, freePort, Hub, needs, peerPath, Prometheus, Running, Scratch, until } from './processes.ts';
+import { describeTargets, NEWCOMER, PAGES, ScrapedPages, WEB, writerConfig } from './scraped-targets.ts';
 import {
   AgentConnection,
   deploymentPod,
   gatewayPod,
   putDeployment,
-  replaceFile,
-  ScrapedPages,
   seconds,
   shopDb,
   startCluster,
   WEB_ADDRESS,
-  WEB_ADDRESS_6,
   writeKubeconfig,
 } from './tagged-platform.ts';
 
-const TABLE = 'flow_metrics.application_map.1s';
 /** How long a change may take until it is seen, on a machine that does much else; 15 s is what is promised of an idle one. */
 const SEEN_MS = 60_000;
 
 type Labels = Readonly<Record<string, string>>;
 interface Answer {
   readonly result: readonly { readonly metric: Labels; readonly value: readonly [number, string] }[];
-}
-
-/** A target as Prometheus' own discovery of pods describes it. */
-function podTarget(address: string, namespace: string, name: string, labels: Labels = {}): object {
-  return {
-    targets: [address],
-    labels: {
-      __meta_kubernetes_namespace: namespace,
-      __meta_kubernetes_pod_name: name,
-      __meta_kubernetes_pod_ip: address.replace(/:\d+$/, ''),
-      ...labels,
-    },
-  };
-}
-
-const WEB = podTarget(`${WEB_ADDRESS}:8080`, 'shop', 'web-a');
-const NEWCOMER = podTarget(`${WEB_ADDRESS}:8080`, 'stage', 'newcomer-b');
-const OTHERS = [podTarget('10.1.0.2:8080', 'shop', 'db-0'), podTarget('10.1.0.3:8080', 'stage', 'db-0')];
-// Of a cluster that the hub knows nothing of.
-const NOBODY = podTarget('10.200.0.1:8080', 'elsewhere', 'db-0');
-const WATCHER = podTarget('10.1.0.9:8080', 'monitoring', 'watcher-1');
-
-const PAGES = {
-  '/metrics':
-    '# HELP shop_requests_total Requests of customers.\n# TYPE shop_requests_total counter\nshop_requests_total 7\n',
-  // As kube-state-metrics does: what it says of others.
-  '/state': ['shop', 'stage'].map((namespace) => `kube_pod_info{namespace="${namespace}",pod="db-0"} 1\n`).join(''),
-  // As a gateway of pushed metrics does.
-  '/pushed':
-    'pushed_total{instance="10.1.0.2:8080",job="batch"} 1\nempty_total{pod="",namespace="",instance="10.1.0.3:1"} 1\n',
-};
-
-/** Everything is at `pages`; `__address__` says where it would be. */
-function writerConfig(pages: string, targets: Readonly<Record<string, string>>, writeTo: string): string {
-  const relabel = (from: string, to: string) => ({ source_labels: [from], target_label: to });
-  const there = { target_label: '__address__', replacement: pages };
-  const job = (name: string, file: string, labels: readonly object[], more: object = {}) => ({
-    job_name: name,
-    file_sd_configs: [{ files: [targets[file]], refresh_interval: '2s' }],
-    relabel_configs: [relabel('__address__', 'instance'), ...labels, there],
-    ...more,
-  });
-  const namespace = relabel('__meta_kubernetes_namespace', 'namespace');
-  const pod = relabel('__meta_kubernetes_pod_name', 'pod');
-  const named = (instance: string) => ({ target_label: 'instance', replacement: instance });
-  return stringify({
-    global: { scrape_interval: '1s', scrape_timeout: '1s', external_labels: { cluster: 'prod', replica: 'a' } },
-    scrape_configs: [
-      job('pods', 'pods', [namespace, pod]),
-      job('older', 'pods', [
-        relabel('__meta_kubernetes_namespace', 'kubernetes_namespace'),
-        relabel('__meta_kubernetes_pod_name', 'kubernetes_pod_name'),
-      ]),
-      job('by-address', 'pods', []),
-      job('by-target', 'web', [named('shop-front')]),
-      job('state', 'watcher', [namespace, pod], { metrics_path: '/state', honor_labels: true }),
-      job('state-renamed', 'watcher', [namespace, pod], { metrics_path: '/state' }),
-      job('state-half', 'watcher', [namespace], { metrics_path: '/state' }),
-      job('pushed', 'watcher', [], { metrics_path: '/pushed', honor_labels: true }),
-      job('pushed-renamed', 'watcher', [], { metrics_path: '/pushed' }),
-      job('machine', 'watcher', [named('metal-7:9100')]),
-      job('machine-6', 'watcher', [named('[2001:db8::7]:9100')]),
-      job('pod-6', 'watcher', [named(`[${WEB_ADDRESS_6}]:8080`)]),
-      job('nobody', 'nobody', [namespace, pod]),
-    ],
-    remote_write: [
-      {
-        url: writeTo,
-        queue_config: { batch_send_deadline: '500ms', max_backoff: '500ms' },
-        // Of metrics the hub learns from the targets' server.
-        metadata_config: { send: false },
-      },
-    ],
-  });
 }
 
 describe(
@@ -119,25 +41,17 @@ describe(
     let hub: Hub;
     let reader: Prometheus;
     let agent: AgentConnection;
+    let exported: ExportedRows;
     let samplesUrl = '';
     let listeningMs = 0;
-    const fileOf = (name: string) => `${scratch.path}/${name}.json`;
-    const targets = { pods: fileOf('pods'), web: fileOf('web'), watcher: fileOf('watcher'), nobody: fileOf('nobody') };
-    const describeTargets = (behindWeb: object) => {
-      replaceFile(targets.pods, JSON.stringify([behindWeb, ...OTHERS]));
-      replaceFile(targets.web, JSON.stringify([behindWeb]));
-    };
 
     before(async () => {
       const starting = KafkaBroker.start();
-      // Looked at below.
-      starting.catch(() => undefined);
+      opened.defer(async () => starting.then((one) => one[Symbol.asyncDispose]()).catch(() => undefined));
       api = await startCluster();
       opened.defer(() => api.close());
       const pages = opened.use(await ScrapedPages.start(PAGES));
-      describeTargets(WEB);
-      replaceFile(targets.watcher, JSON.stringify([WATCHER]));
-      replaceFile(targets.nobody, JSON.stringify([NOBODY]));
+      const targets = describeTargets(scratch.path, WEB);
       const [httpPort, integrationPort, samplesPort] = [await freePort(), await freePort(), await freePort()];
       const writer = opened.use(
         await Prometheus.start(scratch, 'writer', () =>
@@ -152,7 +66,7 @@ describe(
           '-retentionPeriod=1',
         ]),
       );
-      broker = opened.use(await starting);
+      broker = await starting;
       await until(
         async () => ((await fetch(`${samplesUrl}/health`).catch(() => undefined))?.ok === true ? true : undefined),
         20_000,
@@ -165,48 +79,14 @@ describe(
           'hosts: [{ name: metal-7, region: eu, addresses: [192.0.2.7, "2001:db8::7"] }]\nregions: [{ name: eu }]\n',
         ),
       ];
-      const exporter = { 'data-sources': [TABLE], 'queue-count': 1 };
+      exported = new ExportedRows(broker.addresses.plaintext, samplesUrl);
       const config = scratch.file(
         'server.yaml',
         stringify({
           tags: { files, kubernetes: [{ 'cluster-id': 'c1', name: 'prod', kubeconfig }] },
           agents: { groups: [{ name: 'default', config: { prometheus_http_api_addresses: [writer.url] } }] },
           querier: { prometheus: { 'auto-tagging-prefix': 'df_' } },
-          ingester: {
-            exporters: [
-              exporterKeys({
-                ...exporter,
-                name: 'all-labels',
-                protocol: 'kafka',
-                endpoints: [broker.addresses.plaintext],
-                topic: 'all-labels',
-                'export-fields': ['$tag', '$metrics', '$k8s.label'],
-              }),
-              exporterKeys({
-                ...exporter,
-                name: 'one-label',
-                protocol: 'kafka',
-                endpoints: [broker.addresses.plaintext],
-                topic: 'one-label',
-                'export-fields': ['request', 'pod_id', '$k8s.label.tier'],
-              }),
-              exporterKeys({
-                ...exporter,
-                name: 'samples',
-                protocol: 'prometheus',
-                endpoints: [`${samplesUrl}/api/v1/write`],
-                'export-fields': [
-                  'request',
-                  'pod_id',
-                  'pod_id_1',
-                  'pod_ns_id',
-                  'pod_node_id',
-                  'pod_group_id_1',
-                  '~$k8s.label.^app',
-                ],
-              }),
-            ],
-          },
+          ingester: { exporters: exported.exporters() },
         }),
       );
       hub = opened.use(
@@ -367,60 +247,21 @@ describe(
       ]);
     });
 
-    /** Rows with numbers of their own: the requests of the row. */
-    let number = 0;
-    const sendRow = (client: number, timeMs: number): number => {
-      const request = ++number;
-      const row = {
-        time: Math.floor(timeMs / 1000),
-        client,
-        vpc: 1,
-        request,
-        response: 0,
-        rrtMax: 0,
-        rrtSum: 0,
-        rrtCount: 0,
-      };
-      agent.send(documentFrames([row]));
-      return request;
-    };
-    /** The series that a row with this number has become. */
-    const stored = async (request: number): Promise<Labels | undefined> => {
-      const answer = await fetch(`${samplesUrl}/api/v1/export?match[]=request&start=0&end=9999999999`);
-      for (const line of (await answer.text()).split('\n')) {
-        if (line === '') continue;
-        const { metric, values } = JSON.parse(line) as { metric: Labels; values: readonly number[] };
-        if (values.includes(request)) return metric;
-      }
-      return undefined;
-    };
     const untilStored = async (request: number): Promise<Labels> =>
       until(
-        async () => stored(request),
+        async () => (await exported.stored()).get(request),
         SEEN_MS,
         () => `row ${request} in the store of samples\n${hub.output()}`,
       );
-    const consumed = async (topic: string, request: number): Promise<Readonly<Record<string, unknown>>> =>
+    const consumed = async (topic: string, request: number): Promise<MessageRow> =>
       until(
-        async () => {
-          const rows = (await consume(broker.addresses.plaintext, topic).catch(() => [])).map(
-            ({ payload }) => JSON.parse(payload) as Readonly<Record<string, unknown>>,
-          );
-          return rows.find((row) => row['request'] === request);
-        },
+        async () => exported.consumed(topic, request),
         SEEN_MS,
         () => `row ${request} in ${topic}\n${hub.output()}`,
       );
-    const labelsOf = (row: Readonly<Record<string, unknown>>, end: 0 | 1) => {
-      const [names, values] = [row[`k8s_label_names_${end}`], row[`k8s_label_values_${end}`]] as (
-        | string[]
-        | undefined
-      )[];
-      return Object.fromEntries((names ?? []).map((name, i) => [name, values![i]]));
-    };
 
     it('rows of agents leave with names and the labels of pods that are asked for', async () => {
-      const request = sendRow(1, Date.now());
+      const request = agent.sendRow(1, Date.now());
       const row = await consumed('all-labels', request);
       const ends = (name: string) => [row[`${name}_0`], row[`${name}_1`]];
       assert.deepEqual(ends('pod'), ['web-a', 'gateway-a']);
@@ -437,7 +278,7 @@ describe(
       const sample = await untilStored(request);
       assert.deepEqual(sample, {
         __name__: 'request',
-        datasource: TABLE,
+        datasource: EXPORTED_TABLE,
         pod_id_0: 'web-a',
         pod_id_1: 'gateway-a',
         pod_ns_id_0: 'shop',
@@ -461,18 +302,8 @@ describe(
       api.put('pods', shopDb({ uid: 'db-shop-2', node: 'node-2', startTime, labels: { app: 'db', tier: 'moved' } }));
       putDeployment(api, 'shop', 'edge');
       api.put('pods', gatewayPod('edge'));
-      describeTargets(NEWCOMER);
+      describeTargets(scratch.path, NEWCOMER);
 
-      const isNew = (row: Labels) => row['pod_id_0'] === 'newcomer-b' && row['pod_group_id_1'] === 'edge';
-      const seen = await until(
-        async () => {
-          const row = await untilStored(sendRow(1, Date.now()));
-          return isNew(row) ? row : undefined;
-        },
-        SEEN_MS,
-        () => `a row with the new pod\n${hub.output()}`,
-      );
-      t.diagnostic(`rows have the change after ${seconds(Date.now() - churnMs)}`);
       const waits = [
         untilLabel('up{job="by-address",instance="10.1.0.1:8080"}', 'df_pod', 'newcomer-b'),
         untilLabel('shop_requests_total{job="by-target"}', 'df_pod', 'newcomer-b'),
@@ -480,20 +311,41 @@ describe(
         untilLabel('up{job="pods",namespace="shop",pod="db-0"}', 'df_pod_node', 'node-2'),
         untilLabel('up{job="pods",namespace="shop",pod="db-0"}', 'df_k8s_label_tier', 'moved'),
       ];
-      const figures = await Promise.all(waits.map(async (wait) => wait.then(() => seconds(Date.now() - churnMs))));
-      t.diagnostic(
-        `series have it, by address ${figures[0]}, by target ${figures[1]}, by pod ${figures[2]}, ${figures[3]}`,
+      const sentMs = new Map<number, number>();
+      let lastMs = 0;
+      const seen = await until(
+        async () => {
+          // Rows of one series and second would be added up on their way out.
+          const nowMs = Date.now();
+          if (Math.floor(nowMs / 1000) > Math.floor(lastMs / 1000)) sentMs.set(agent.sendRow(1, nowMs), nowMs);
+          lastMs = nowMs;
+          const rows = await exported.stored();
+          const isNew = (request: number) =>
+            rows.get(request)?.['pod_id_0'] === 'newcomer-b' && rows.get(request)?.['pod_group_id_1'] === 'edge';
+          const first = [...sentMs.keys()].find(isNew);
+          return first === undefined ? undefined : { row: rows.get(first)!, afterMs: sentMs.get(first)! - churnMs };
+        },
+        SEEN_MS,
+        () => `a row with the new pod\n${hub.output()}`,
       );
+      t.diagnostic(`the first row with the change was sent ${seconds(seen.afterMs)} after it`);
+      const figures = (await Promise.all(waits)).map(seconds);
+      const [byAddress, byTarget, ...byPod] = figures;
+      t.diagnostic(`series: by address ${byAddress}, by target ${byTarget}, by pod ${byPod.join(', ')}`);
 
+      const { row } = seen;
       assert.deepEqual(
-        [seen['pod_ns_id_0'], seen['pod_node_id_0'], seen['k8s_label_app_0']],
+        [row['pod_ns_id_0'], row['pod_node_id_0'], row['k8s_label_app_0']],
         ['stage', 'node-2', 'newcomer'],
       );
-      const late = await untilStored(sendRow(1, churnMs - 20_000));
+      const lateWeb = agent.sendRow(1, churnMs - 20_000);
+      const lateDb = agent.sendRow(2, churnMs - 20_000);
+      const nowDb = agent.sendRow(2, Date.now());
+      const late = await untilStored(lateWeb);
       assert.deepEqual([late['pod_id_0'], late['pod_ns_id_0'], late['pod_group_id_1']], ['web-a', 'shop', 'gateway']);
-      const lateRow = await consumed('all-labels', sendRow(2, churnMs - 20_000));
+      const lateRow = await consumed('all-labels', lateDb);
       assert.deepEqual([lateRow['pod_0'], lateRow['pod_node_0']], ['db-0', 'node-1']);
-      const nowRow = await consumed('all-labels', sendRow(2, Date.now()));
+      const nowRow = await consumed('all-labels', nowDb);
       assert.deepEqual(
         [nowRow['pod_0'], nowRow['pod_node_0'], labelsOf(nowRow, 0)['tier']],
         ['db-0', 'node-2', 'moved'],
