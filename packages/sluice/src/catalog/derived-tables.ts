@@ -279,13 +279,18 @@ const seconds = column("DateTime('UTC')");
 const small = column('UInt16');
 const as = (make: ReturnType<typeof column>, own: string) => make(own, `\`${own}\``);
 
-const seenIn = [as(seconds, 'time'), as(word, 'table'), as(column('Int32'), 'vpc_id'), as(small, 'pod_ns_id')];
+const seenIn = [
+  as(seconds, 'time'),
+  word('table', 'table_name'),
+  as(column('Int32'), 'vpc_id'),
+  as(small, 'pod_ns_id'),
+];
 const field = [as(word, 'field_type'), as(word, 'field_name'), as(word, 'field_value_type')];
 const fieldColumns = [...seenIn, ...field, as(small, 'team_id')];
 const valueColumns = [...fieldColumns, as(text, 'field_value'), as(number, 'count')];
 const applicationColumns = [
   as(seconds, 'time'),
-  as(word, 'table'),
+  word('table', 'table_name'),
   word('app_service', 'field_name'),
   word('app_instance', 'field_value'),
   as(small, 'team_id'),

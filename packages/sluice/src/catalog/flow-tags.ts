@@ -80,7 +80,7 @@ export const observedField: DataSource = {
   columns: [
     word('database', 'Database of the rows', key),
     word('record', 'field: a name; value: a name and a value; application: an application and an instance of it', key),
-    word('table', 'Table of the rows, or the virtual one', key),
+    word('table_name', 'Table of the rows, or the virtual one', key),
     word('field_type', 'tag or metrics', key),
     word('field_name', 'Name; of record application the application', key),
     word('field_value_type', 'string or float', key),
@@ -96,7 +96,7 @@ export const observedField: DataSource = {
   sealAfterMs: 5_000,
   sealSparse: { below: 1_000, afterMs: 10_000 },
   engine: { kind: 'SummingMergeTree', sums: ['count'] },
-  orderBy: ['database', 'record', 'table', 'field_type', 'field_name', 'field_value_type', 'field_value', 'time'],
+  orderBy: ['database', 'record', 'table_name', 'field_type', 'field_name', 'field_value_type', 'field_value', 'time'],
   partitionBy: 'day',
   retention: { days: 30, extraHours: 0 },
 };

@@ -26,7 +26,7 @@ export interface SeenField {
   readonly valueAt?: number;
 }
 
-type TextName = 'database' | 'record' | 'table' | 'field_type' | 'field_name' | 'field_value_type' | 'field_value';
+type TextName = 'database' | 'record' | 'table_name' | 'field_type' | 'field_name' | 'field_value_type' | 'field_value';
 type NumberName = 'time' | 'vpc_id' | 'pod_ns_id' | 'team_id' | 'count';
 
 /** Rows of flow_tag.observed_field of one organisation. What `finish` gives is good until `reset`. */
@@ -52,7 +52,7 @@ export class FieldRows {
   add({ record, type, database, table, name, nameAt, value, valueAt = 0 }: SeenField, seen: SeenIn): void {
     this.#text('database').appendText(database);
     this.#text('record').appendText(record);
-    this.#text('table').appendText(table);
+    this.#text('table_name').appendText(table);
     this.#text('field_type').appendText(type);
     if (typeof name === 'string') this.#text('field_name').appendText(name);
     else this.#text('field_name').append(name.bytes, name.start(nameAt), name.end(nameAt));

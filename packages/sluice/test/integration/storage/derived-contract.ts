@@ -84,7 +84,7 @@ export function derivedContract(engine: string, open: () => Store): void {
       const store = open();
       await makeTables(store);
       await store.command(sql`INSERT INTO flow_tag.observed_field
-        (database, record, table, field_type, field_name, field_value_type, field_value, time, count) VALUES
+        (database, record, table_name, field_type, field_name, field_value_type, field_value, time, count) VALUES
         ('flow_log', 'field', 'l7_flow_log', 'tag', 'user', 'string', '', now(), 1),
         ('flow_log', 'value', 'l7_flow_log', 'tag', 'user', 'string', 'anna', now(), 1),
         ('flow_log', 'application', 'l7_flow_log', 'tag', 'shop', 'string', 'shop-1', now(), 1),

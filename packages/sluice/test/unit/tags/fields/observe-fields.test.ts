@@ -61,7 +61,7 @@ function bench(watch = new FieldWatch()) {
 }
 
 function shown(row: Row): string {
-  const { database, record, table, field_type: type, field_name: name, field_value: value } = row;
+  const { database, record, table_name: table, field_type: type, field_name: name, field_value: value } = row;
   return `${database}.${table} ${record} ${type} ${name}${record === 'field' ? '' : `=${value}`}`;
 }
 
