@@ -65,6 +65,14 @@ export function forwarderNotes({ storage, exporters }: Partial<SluiceConfig>): s
   ];
 }
 
+/** A hub that waits for ids which nobody can tell it. */
+export function followerNotes({ storage, tags }: Partial<SluiceConfig>): string[] {
+  if (storage === undefined || storage.engine === 'clickhouse' || tags === undefined || tags.allocates) return [];
+  return [
+    `tags.allocator: off has no hub to learn ids from with storage.engine: ${storage.engine}: resources have the ids that files of static tags give them, all others 0`,
+  ];
+}
+
 /** The embedded database reads the paths of segments as patterns: it would find no file, or others as well. */
 function patternProblem({ dataDir, storage }: Partial<SluiceConfig>): string | undefined {
   if (dataDir === undefined || storage?.engine !== 'chdb' || !/[*?{}]/.test(dataDir)) return undefined;

@@ -4,7 +4,7 @@ import { bug } from '../base/errors.ts';
 import { adoptAgentPort } from './agent-port.ts';
 import { adoptStorageDisabled } from './storage-disabled.ts';
 import { adoptTagPrefix } from './tag-prefix.ts';
-import { crossChecks, forwarderNotes } from './cross-checks.ts';
+import { crossChecks, followerNotes, forwarderNotes } from './cross-checks.ts';
 import { checkDeepflow } from './deepflow.ts';
 import { DEEPFLOW_KEYS } from './deepflow-keys.ts';
 import { readExporters } from './exporters.ts';
@@ -74,6 +74,7 @@ export function loadConfig(options: LoadOptions): LoadedConfig {
     ),
     ...exporters.notes,
     ...forwarderNotes(parsed),
+    ...followerNotes(parsed),
   ];
   const config = problems.length === 0 ? freeze(complete(parsed)) : undefined;
   return result(config, { problems, warnings, notes });

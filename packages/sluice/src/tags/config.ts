@@ -121,7 +121,8 @@ export const tagsSchema = z
       .prefault([])
       .meta({ description: 'Files of static tags, YAML or CSV (docs/tags.md); watched for changes' }),
     allocator: z.enum(['on', 'off']).prefault('on').meta({
-      description: 'on: this hub gives resources their ids. off: another hub does; ids are 0 until they are known',
+      description:
+        'on: this hub gives resources their ids while no other one on the same ClickHouse does. off: it never does; ids are 0 until they are known',
     }),
     kubernetes: z.array(clusterSchema).prefault([]).meta({ description: 'Clusters whose API the hub watches itself' }),
     prometheus_http_api_addresses: z

@@ -12,6 +12,14 @@ import { Slices } from './slices.ts';
 import { PRECEDENCE, type Source, type SourceState } from './source.ts';
 import { SourceView } from './source-view.ts';
 
+/** Where ids come from that hubs share (sharing/). */
+export interface IdOrigin {
+  /** The hub that gives them, as people call it. */
+  readonly giver: string;
+  /** Described resources that have none yet. */
+  readonly missing: number;
+}
+
 export interface OrgInventoryOptions {
   readonly org: number;
   readonly ids: Ids;
@@ -34,6 +42,8 @@ export class OrgInventory {
   readonly builder: InventoryBuilder;
   readonly ids: Ids;
   readonly org: number;
+  /** Absent: this hub shares ids with no other. */
+  idOrigin: IdOrigin | undefined;
   readonly #options: OrgInventoryOptions;
   readonly #views: SourceView[] = [];
   readonly #stops: (() => void)[] = [];

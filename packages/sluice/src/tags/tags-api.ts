@@ -2,7 +2,7 @@ import { SluiceError } from '../base/errors.ts';
 import type { HttpReply, HttpRequest, HttpRoute } from '../base/ports.ts';
 import { explain, listResource, type Question } from './explain.ts';
 import { isResourceKind, RESOURCE_KINDS } from './kinds.ts';
-import type { OrgInventory } from './org-inventory.ts';
+import type { IdOrigin, OrgInventory } from './org-inventory.ts';
 import type { TargetTable } from './prometheus-targets/target-table.ts';
 import type { SourceState } from './source.ts';
 import type { TagNames } from './tag-names.ts';
@@ -21,6 +21,8 @@ export interface TagsOverview {
   /** Number by kind. */
   readonly resources: Readonly<Record<string, number>>;
   readonly memory_bytes: number;
+  /** Absent: this hub gives ids itself and shares them with no other. */
+  readonly ids?: IdOrigin;
   readonly sources: readonly SourceListing[];
 }
 
@@ -82,6 +84,7 @@ function overview(org: OrgInventory): TagsOverview {
     org: org.org,
     resources: Object.fromEntries(counts.filter(([, count]) => count > 0)),
     memory_bytes: org.live.bytes,
+    ...(org.idOrigin === undefined ? {} : { ids: { giver: org.idOrigin.giver, missing: org.idOrigin.missing } }),
     sources: org.sources.map((source) => {
       const { kind, from, lastSuccessMs, lastError, lastErrorMs } = source.state();
       return {

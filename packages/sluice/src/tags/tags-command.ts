@@ -80,7 +80,7 @@ export function parseTagsCommand(args: readonly string[], access: ParseArgsOptio
   }
 }
 
-function shownOverview({ resources, sources }: TagsOverview, nowMs: number): string {
+function shownOverview({ resources, sources, ids }: TagsOverview, nowMs: number): string {
   const sourceRows = sources.map((source) => [
     source.name,
     source.state,
@@ -92,7 +92,9 @@ function shownOverview({ resources, sources }: TagsOverview, nowMs: number): str
   ]);
   const kindRows = Object.entries(resources).map(([kind, count]) => [kind, String(count)]);
   if (sources.length === 0) return 'no source of tags is configured: docs/tags.md';
-  return `${textTable(['SOURCE', 'STATE', 'AGE', 'RESOURCES', 'ERROR'], sourceRows)}\n\n${textTable(['KIND', 'RESOURCES'], kindRows)}`;
+  const origin =
+    ids === undefined ? '' : `\n\nids are given by ${plain(ids.giver)}; resources without one: ${ids.missing}`;
+  return `${textTable(['SOURCE', 'STATE', 'AGE', 'RESOURCES', 'ERROR'], sourceRows)}\n\n${textTable(['KIND', 'RESOURCES'], kindRows)}${origin}`;
 }
 
 function shownList(found: readonly ListedResource[]): string {

@@ -8,7 +8,7 @@ import type { ResourceKind } from '../description.ts';
 import { DictionaryRows } from '../dictionary-rows.ts';
 import type { Sharing } from '../dictionary-writer.ts';
 import { isResourceKind, RESOURCE_KINDS } from '../kinds.ts';
-import type { OrgInventory } from '../org-inventory.ts';
+import type { IdOrigin, OrgInventory } from '../org-inventory.ts';
 import { Slices } from '../slices.ts';
 import { Asking } from './asking.ts';
 import { Requests } from './requests.ts';
@@ -42,7 +42,7 @@ export interface SharedIdsOptions {
  * in flow_tag.name_map (dictionary-writer.ts); the others learn them there and use 0 until they know one. What only they describe they ask for in
  * flow_tag.id_message. Everything that was learnt is kept in the id file, so a hub works without ClickHouse with what it knows.
  */
-export class SharedIds implements Sharing {
+export class SharedIds implements Sharing, IdOrigin {
   readonly #options: SharedIdsOptions;
   readonly #timing: Timing;
   readonly #role: Role;
@@ -80,6 +80,7 @@ export class SharedIds implements Sharing {
     this.#requests = new Requests(hub);
     this.#reservations = new Reservations(hub);
     this.#readMs = this.#clock();
+    org.idOrigin = this;
     this.#asking = new Asking({ hub, ids: org.ids, builder: org.builder });
   }
 
@@ -92,9 +93,12 @@ export class SharedIds implements Sharing {
     return this.#role.term;
   }
 
-  /** Who gives ids, for people. */
   get giver(): string {
     return this.gives ? 'this hub' : (this.#role.giver?.name ?? 'nobody');
+  }
+
+  get missing(): number {
+    return SHARED_KINDS.reduce((sum, kind) => sum + this.#options.org.builder.unnumbered(kind).size, 0);
   }
 
   start(): void {
@@ -137,7 +141,7 @@ export class SharedIds implements Sharing {
       this.#role.state === 'learns' ||
       this.#role.state === 'applies' ||
       (this.gives && !this.#role.isAlone) ||
-      this.#missing() > 0;
+      this.missing > 0;
     // The timer itself may come a little early.
     return (isBusy ? busyMs : idleMs) - busyMs / 2;
   }
@@ -206,7 +210,7 @@ export class SharedIds implements Sharing {
       this.#termMs = startMs;
     }
     // More of a kind may have come back, or been asked for in vain.
-    if (this.gives && this.#missing() > 0) org.renumber(this.#unnumbered());
+    if (this.gives && this.missing > 0) org.renumber(this.#unnumbered());
   }
 
   #become(before: RoleState, state: RoleState): void {
@@ -319,11 +323,6 @@ export class SharedIds implements Sharing {
     }
   }
 
-  /** Described resources without a number. */
-  #missing(): number {
-    return SHARED_KINDS.reduce((sum, kind) => sum + this.#options.org.builder.unnumbered(kind).size, 0);
-  }
-
   *#unnumbered(): Iterable<readonly [ResourceKind, string]> {
     for (const kind of SHARED_KINDS) {
       for (const key of this.#options.org.builder.unnumbered(kind)) yield [kind, key];
@@ -349,7 +348,7 @@ export class SharedIds implements Sharing {
     const { metrics, org } = this.#options;
     const labels = { org: org.org };
     metrics.tagIdGiver.set(labels, this.gives ? 1 : 0);
-    metrics.tagIdsMissing.set(labels, this.#missing());
+    metrics.tagIdsMissing.set(labels, this.missing);
     metrics.tagIdsAge.set(labels, (nowMs - this.#readMs) / 1000);
     const { giver } = this.#role;
     if (giver !== undefined && !this.gives) metrics.tagIdGiverAge.set(labels, Math.max(0, nowMs - giver.seenMs) / 1000);

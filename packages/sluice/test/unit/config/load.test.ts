@@ -276,3 +276,14 @@ describe('--set', () => {
     });
   }
 });
+
+test('a hub that is to follow another one in its ids, with nobody to learn them from, says so', () => {
+  const notes = (text: string) => loadText(text).notes.filter((note) => note.startsWith('tags.allocator'));
+  const off = 'tags: { allocator: off }\n';
+  assert.match(
+    notes(off)[0] ?? '',
+    /storage\.engine: chdb: resources have the ids that files of static tags give them/,
+  );
+  assert.deepEqual(notes(`${off}storage: { engine: clickhouse, urls: ['http://c:8123'] }\n`), []);
+  assert.deepEqual(notes('tags: { allocator: on }\n'), []);
+});

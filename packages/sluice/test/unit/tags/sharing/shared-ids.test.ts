@@ -37,6 +37,8 @@ describe('one hub gives ids', () => {
     assert.equal(follower.idOf('pod', 'common'), common);
     assert.deepEqual([giver.nameOf('pod', own), follower.nameOf('pod', own)], ['own', 'own']);
     assert.equal(await follower.metric('sluice_tag_ids_missing'), 0);
+    const { giver: name = '', missing } = follower.inventory.idOrigin ?? {};
+    assert.deepEqual([name, missing, giver.inventory.idOrigin?.giver], ['a', 0, 'this hub']);
   });
 
   test('what is gone everywhere is published so; what one still describes is not', async () => {
