@@ -182,6 +182,25 @@ describe('the resource behind a series', () => {
     assert.equal(tags({ instance: '192.0.2.7:9100' })['l3_device_id'], 41);
     assert.equal(tags({ instance: '[2001:db8::7]:9100' })['l3_device_id'], 41);
     assert.equal(tags({ instance: 'metal-7:9100' })['l3_device_id'], 41);
+    for (const instance of [
+      '[2001:DB8:0::0007]:9100',
+      '2001:db8::7',
+      '[::ffff:192.0.2.7]:9100',
+      'http://metal-7:9100/x',
+    ]) {
+      assert.equal(tags({ instance })['l3_device_id'], 41, instance);
+    }
+    for (const instance of [
+      '',
+      ':9100',
+      '[]:9100',
+      '[2001:db8::7',
+      '192.0.2.7:9100:1',
+      'metal-70:9100',
+      '192.0.2.70:9100',
+    ]) {
+      assert.equal(tags({ instance })['l3_device_id'], undefined, instance);
+    }
     assert.equal(tags({ instance: 'node-1' }, 1)['pod_node_id'], 71);
     // The VPC is the agent's.
     assert.equal(tags({ instance: '10.0.1.1:80' }, 1)['pod_id'], 101);
