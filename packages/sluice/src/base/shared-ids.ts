@@ -33,7 +33,7 @@ export type IdRecordType = 'hub' | 'reserved' | 'request';
 /** The tables that they are told in. A failure is a SluiceError. */
 export interface SharedIdTables {
   /** Ids published since a time, in order of term and time. */
-  published(org: number, sinceMs: number): AsyncIterable<readonly PublishedId[]>;
+  published(org: number, sinceMs: number, signal: AbortSignal): AsyncIterable<readonly PublishedId[]>;
   /** Messages since a time, in order of time; `requests` false: without those that only who gives ids needs. */
-  messages(org: number, sinceMs: number, requests: boolean): AsyncIterable<readonly IdMessage[]>;
+  messages(org: number, sinceMs: number, requests: boolean, signal: AbortSignal): AsyncIterable<readonly IdMessage[]>;
 }

@@ -14,16 +14,16 @@ const TIMEOUT_MS = 30_000;
 /** Ids that other hubs published, and what they ask, as rows of their tables. Duplicates that are not merged yet come in the order they were said in. */
 export function createSharedIdTables(store: Store): SharedIdTables {
   return {
-    async *published(org, sinceMs) {
+    async *published(org, sinceMs, signal) {
       const statement = sql`SELECT CAST(kind AS String) AS k, id, key, name, is_deleted, term, toFloat64(toUnixTimestamp64Milli(time)) AS ms
         FROM ${table(nameMap, org)} WHERE ${atLeast('time', sinceMs)} AND term > 0 ORDER BY term, time`;
-      for await (const block of store.stream(statement, { timeoutMs: TIMEOUT_MS })) yield publishedIn(block);
+      for await (const block of store.stream(statement, { timeoutMs: TIMEOUT_MS, signal })) yield publishedIn(block);
     },
-    async *messages(org, sinceMs, requests) {
+    async *messages(org, sinceMs, requests, signal) {
       const which = requests ? sql`` : sql` AND record = 'hub'`;
       const statement = sql`SELECT CAST(hub AS String) AS h, CAST(record AS String) AS r, CAST(kind AS String) AS k, key, name, id, is_deleted,
         toFloat64(toUnixTimestamp64Milli(time)) AS ms FROM ${table(idMessage, org)} WHERE ${atLeast('time', sinceMs)}${which} ORDER BY time`;
-      for await (const block of store.stream(statement, { timeoutMs: TIMEOUT_MS })) yield messagesIn(block);
+      for await (const block of store.stream(statement, { timeoutMs: TIMEOUT_MS, signal })) yield messagesIn(block);
     },
   };
 }

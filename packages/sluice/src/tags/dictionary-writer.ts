@@ -31,6 +31,8 @@ export interface Sharing {
 }
 
 const INTERVAL_MS = 2000;
+/** Least time between two looks at the tags of all resources. */
+const TAGS_MS = 5000;
 /** Everything is said again after this time, also after a start. */
 const REPEAT_MS = 24 * 3_600_000;
 const MOST_ROWS = 2000;
@@ -66,7 +68,9 @@ export class DictionaryWriter {
   #names = new Map<ResourceKind, Map<number, string>>();
   /** And of custom tags, by place in FAMILIES and id. */
   #pairs = new Map<number, Map<number, Pairs>>();
-  #version = 0;
+  #namesVersion = 0;
+  #tagsVersion = 0;
+  #tagsMs = -Infinity;
   /** As what this hub has told names. */
   #toldAs = '';
   #beganMs = -Infinity;
@@ -104,62 +108,73 @@ export class DictionaryWriter {
     const { version } = names;
     const isRepeat = nowMs - this.#beganMs >= REPEAT_MS;
     const toldAs = sharing === undefined ? 'alone' : `${sharing.gives} ${sharing.term}`;
-    if (version === this.#version && toldAs === this.#toldAs && !isRepeat) return;
     if (isRepeat) {
       this.#names = new Map();
       this.#pairs = new Map();
     }
-    const slices = new Slices();
-    const pending: (() => void)[] = [];
-    const pause = async () => {
-      if (this.#rows.count >= MOST_ROWS) await this.#flush(pending);
-      if (slices.isDue) await slices.pause();
-    };
-    await this.#writeNames(isRepeat || toldAs !== this.#toldAs, pending, pause);
-    await this.#writeTags(pending, pause);
-    await this.#flush(pending);
-    this.#version = version;
-    this.#toldAs = toldAs;
+    const writing = { slices: new Slices(), pending: [] };
+    if (isRepeat || toldAs !== this.#toldAs || version !== this.#namesVersion) {
+      await this.#writeNames(isRepeat || toldAs !== this.#toldAs, writing);
+      this.#namesVersion = version;
+      this.#toldAs = toldAs;
+    }
+    // Nobody waits for them, and all resources are looked at.
+    if (isRepeat || (version !== this.#tagsVersion && nowMs - this.#tagsMs >= TAGS_MS)) {
+      await this.#writeTags(writing);
+      this.#tagsVersion = version;
+      this.#tagsMs = nowMs;
+    }
     if (isRepeat) this.#beganMs = nowMs;
   }
 
-  async #writeNames(isAll: boolean, pending: (() => void)[], pause: () => Promise<void>): Promise<void> {
+  async #writeNames(isAll: boolean, writing: Writing): Promise<void> {
     const { ids } = this.#options.org;
     const untold = ids.takeUntold();
     try {
       for (const kind of isAll ? RESOURCE_KINDS : []) {
         for (const record of ids.records(kind)) {
-          this.#name(record, pending);
-          await pause();
+          this.#name(record, writing.pending);
+          if (this.#isPauseDue(writing)) await this.#pause(writing);
         }
       }
       for (const record of isAll ? [] : untold) {
         // What has lost its number since is nobody's any more.
-        if (ids.recordOf(record.kind, record.key) === record) this.#name(record, pending);
-        await pause();
+        if (ids.recordOf(record.kind, record.key) === record) this.#name(record, writing.pending);
+        if (this.#isPauseDue(writing)) await this.#pause(writing);
       }
-      await this.#flush(pending);
+      await this.#flush(writing.pending);
     } catch (error) {
       ids.putBackUntold(untold);
       throw error;
     }
   }
 
-  async #writeTags(pending: (() => void)[], pause: () => Promise<void>): Promise<void> {
+  async #writeTags(writing: Writing): Promise<void> {
     const { org } = this.#options;
+    const { pending } = writing;
     for (const [place, [kind]] of FAMILIES.entries()) {
       const seen = new Set<number>();
       for (const { resource, id } of org.builder.all(kind).values()) {
         if (id === 0) continue;
         seen.add(id);
         this.#tags(place, id, resource, pending);
-        await pause();
+        if (this.#isPauseDue(writing)) await this.#pause(writing);
       }
       for (const id of this.#pairs.get(place)?.keys() ?? []) {
         if (!seen.has(id) && !this.#isThere(kind, id)) this.#tags(place, id, undefined, pending);
-        await pause();
+        if (this.#isPauseDue(writing)) await this.#pause(writing);
       }
     }
+    await this.#flush(pending);
+  }
+
+  #isPauseDue({ slices }: Writing): boolean {
+    return slices.isDue || this.#rows.count >= MOST_ROWS;
+  }
+
+  async #pause({ slices, pending }: Writing): Promise<void> {
+    if (this.#rows.count >= MOST_ROWS) await this.#flush(pending);
+    if (slices.isDue) await slices.pause();
   }
 
   /** Whether another hub describes it. */
@@ -218,6 +233,12 @@ export class DictionaryWriter {
       log.warn({ org: org.org, cause: errorText(error), suppressed }, 'cannot write dictionaries of tags; tried again'),
     );
   }
+}
+
+interface Writing {
+  readonly slices: Slices;
+  /** To be done when the rows are in the journal. */
+  readonly pending: (() => void)[];
 }
 
 const TYPES = new Map<string | undefined, number>(Object.entries(WORKLOAD_TYPES));

@@ -45,9 +45,12 @@ export class Reservations {
 
   /** Whether some of every kind can be given. */
   isReady(ids: Ids): boolean {
-    return SHARED_KINDS.every(
-      (kind) => ids.nextOf(kind) < this.#own(kind) || this.#own(kind) > kindFacts(kind).mostIds,
-    );
+    return SHARED_KINDS.every((kind) => this.hasRoom(ids, kind) || this.#own(kind) > kindFacts(kind).mostIds);
+  }
+
+  /** Whether another number of a kind can be given. */
+  hasRoom(ids: Ids, kind: ResourceKind): boolean {
+    return ids.nextOf(kind) < Math.min(this.#own(kind), kindFacts(kind).mostIds + 1);
   }
 
   /** What is to be reserved now, by kind. `said` is to be called when it has been said. */

@@ -52,6 +52,7 @@ export class SharedIds implements Sharing, IdOrigin {
   readonly #rows = new DictionaryRows();
   readonly #mayLog = rateLimited(60_000);
   readonly #mayLogTaken = rateLimited(60_000);
+  readonly #stopped = new AbortController();
   #timer: NodeJS.Timeout | undefined;
   #running: Promise<void> | undefined;
   /** By the clock that never goes back; -Infinity = never. */
@@ -108,6 +109,7 @@ export class SharedIds implements Sharing, IdOrigin {
 
   async stop(): Promise<void> {
     clearInterval(this.#timer);
+    this.#stopped.abort();
     await this.#running;
   }
 
@@ -136,25 +138,25 @@ export class SharedIds implements Sharing, IdOrigin {
 
   #pauseMs(): number {
     const { busyMs, idleMs, retryMs } = this.#timing;
-    if (this.#isFailing) return retryMs;
     const isBusy =
       this.#role.state === 'learns' ||
       this.#role.state === 'applies' ||
       (this.gives && !this.#role.isAlone) ||
       this.missing > 0;
     // The timer itself may come a little early.
-    return (isBusy ? busyMs : idleMs) - busyMs / 2;
+    return (this.#isFailing ? retryMs : isBusy ? busyMs : idleMs) - busyMs / 2;
   }
 
   async #read(slices: Slices, startMs: number): Promise<void> {
     const { org, tables, mayGive } = this.#options;
     const isWhole = startMs - this.#wholeMs >= this.#timing.wholeMs;
     const since = (toMs: number) => (isWhole ? 0 : toMs - this.#timing.overlapMs);
+    const { signal } = this.#stopped;
     const changed: (readonly [ResourceKind, string])[] = [];
     let isChanged = false;
     let namesToMs = this.#namesToMs;
     try {
-      for await (const rows of tables.published(org.org, since(this.#namesToMs))) {
+      for await (const rows of tables.published(org.org, since(this.#namesToMs), signal)) {
         for (const row of rows) {
           if (this.#takeName(row, changed)) isChanged = true;
           namesToMs = Math.max(namesToMs, row.timeMs);
@@ -166,7 +168,7 @@ export class SharedIds implements Sharing, IdOrigin {
       if (isChanged) org.renumber(changed);
     }
     let messagesToMs = this.#messagesToMs;
-    for await (const rows of tables.messages(org.org, since(this.#messagesToMs), mayGive)) {
+    for await (const rows of tables.messages(org.org, since(this.#messagesToMs), mayGive, signal)) {
       for (const row of rows) {
         if (row.record === 'hub') this.#role.note(row, this.#clock());
         else if (row.record === 'reserved') this.#reservations.note(row);
@@ -209,8 +211,10 @@ export class SharedIds implements Sharing, IdOrigin {
       this.#term = this.term;
       this.#termMs = startMs;
     }
-    // More of a kind may have come back, or been asked for in vain.
-    if (this.gives && this.missing > 0) org.renumber(this.#unnumbered());
+    if (!this.gives) return;
+    // There was no room for them before a reservation came back.
+    const unnumbered = [...this.#unnumbered()];
+    if (unnumbered.length > 0) org.renumber(unnumbered);
   }
 
   #become(before: RoleState, state: RoleState): void {
@@ -324,8 +328,10 @@ export class SharedIds implements Sharing, IdOrigin {
   }
 
   *#unnumbered(): Iterable<readonly [ResourceKind, string]> {
+    const { builder, ids } = this.#options.org;
     for (const kind of SHARED_KINDS) {
-      for (const key of this.#options.org.builder.unnumbered(kind)) yield [kind, key];
+      if (!this.#reservations.hasRoom(ids, kind)) continue;
+      for (const key of builder.unnumbered(kind)) yield [kind, key];
     }
   }
 
@@ -356,8 +362,11 @@ export class SharedIds implements Sharing, IdOrigin {
   }
 
   #complain(error: unknown): void {
+    if (this.#stopped.signal.aborted) return;
     this.#isFailing = true;
     const { log, org } = this.#options;
+    // A database that is being opened is none yet, and one that is away is told of elsewhere.
+    if (this.#clock() - this.#readMs < this.#timing.patienceMs) return;
     this.#mayLog((suppressed) =>
       log.warn(
         { org: org.org, cause: errorText(error), suppressed },

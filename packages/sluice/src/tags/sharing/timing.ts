@@ -4,6 +4,8 @@ export interface Timing {
   readonly busyMs: number;
   readonly idleMs: number;
   readonly retryMs: number;
+  /** How long nothing is said of failures. */
+  readonly patienceMs: number;
   /** Between two readings of the whole tables, which find what came later than rows that were said after it. */
   readonly wholeMs: number;
   /** How far back the others reach. */
@@ -20,7 +22,8 @@ export interface Timing {
 export const TIMING: Timing = {
   busyMs: 2000,
   idleMs: 10_000,
-  retryMs: 5000,
+  retryMs: 2000,
+  patienceMs: 60_000,
   wholeMs: 600_000,
   overlapMs: 120_000,
   givesMs: 30_000,

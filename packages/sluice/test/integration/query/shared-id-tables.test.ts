@@ -12,6 +12,7 @@ import { startChdbFront, type ChdbFront } from '../storage/chdb-front.ts';
 import { tempFolder } from '../storage/temp-folder.ts';
 
 const log = createLog({ level: 'silent' });
+const { signal } = new AbortController();
 const START = 1_700_000_000_000;
 let folder: Awaited<ReturnType<typeof tempFolder>>;
 let front: ChdbFront;
@@ -54,10 +55,10 @@ test('ids are read in order of term and time, from a time on, of one organisatio
   const c = { kind: 'az', id: 3, key: 'k/3', name: 'c', isGone: false, term: 2, timeMs: START - 5 };
   const b = { kind: 'pod', id: 2, key: 'k/2', name: 'b', isGone: true, term: 1, timeMs: START + 9 };
   const first = { kind: 'pod', id: 4_294_967_295, key: 'k/1', name: "ü'\\", isGone: false, term: 2, timeMs: START };
-  assert.deepEqual(await all(tables.published(1, 0)), [b, c, first]);
-  assert.deepEqual(await all(tables.published(1, START)), [b, first]);
+  assert.deepEqual(await all(tables.published(1, 0, signal)), [b, c, first]);
+  assert.deepEqual(await all(tables.published(1, START, signal)), [b, first]);
   assert.deepEqual(
-    (await all(tables.published(7, 0))).map(({ id }) => id),
+    (await all(tables.published(7, 0, signal))).map(({ id }) => id),
     [9],
   );
 });
@@ -75,16 +76,16 @@ test('messages are read in order of time, requests only for who may answer them,
   const hub = { hub: 'h2', record: 'hub', kind: '', key: '', name: 'second', id: 3, isGone: true, timeMs: START + 1 };
   const request = { hub: 'h1', record: 'request', kind: 'pod', key: 'k/1', name: 'web', id: 0, isGone: false };
   const reserved = { hub: 'h1', record: 'reserved', kind: 'az', key: '', name: '', id: 1025, isGone: false };
-  assert.deepEqual(await all(tables.messages(1, 0, true)), [
+  assert.deepEqual(await all(tables.messages(1, 0, true, signal)), [
     hub,
     { ...request, timeMs: START + 2 },
     { ...reserved, timeMs: START + 3 },
   ]);
-  assert.deepEqual(await all(tables.messages(1, 0, false)), [hub]);
+  assert.deepEqual(await all(tables.messages(1, 0, false, signal)), [hub]);
 });
 
 test('a server that is not there is an error that says so', async () => {
   await front.stopListening();
-  await assert.rejects(all(tables.published(1, 0)), (error) => isSluiceError(error, 'storage_unavailable'));
+  await assert.rejects(all(tables.published(1, 0, signal)), (error) => isSluiceError(error, 'storage_unavailable'));
   await front.listen();
 });

@@ -18,7 +18,7 @@ import { ToldSource } from '../described.ts';
 type Row = ReturnType<typeof rowsOf>[number];
 
 /** The tables of a ClickHouse that hubs share, with duplicates as they are before a merge; and the clock of all. */
-export class SharedTables implements SharedIdTables {
+export class SharedTables {
   nowMs = 1_700_000_000_000;
   isAway = false;
   names: PublishedId[] = [];
@@ -113,8 +113,8 @@ export class SharingHub {
       return tables;
     };
     const view: SharedIdTables = {
-      published: (...asked) => reached().published(...asked),
-      messages: (...asked) => reached().messages(...asked),
+      published: (number, sinceMs) => reached().published(number, sinceMs),
+      messages: (number, sinceMs, requests) => reached().messages(number, sinceMs, requests),
     };
     const shared = new SharedIds({ ...options, hub, name: hub, mayGive, tables: view, metrics, clock: now });
     return [ids, org, shared, new DictionaryWriter({ ...options, sharing: shared })];
