@@ -2,6 +2,7 @@ import {
   closeSync,
   constants,
   fdatasync,
+  fstatSync,
   ftruncateSync,
   mkdirSync,
   openSync,
@@ -11,7 +12,7 @@ import {
 } from 'node:fs';
 import { dirname } from 'node:path';
 import { crc32 } from 'node:zlib';
-import { errorText, SluiceError } from '../base/errors.ts';
+import { bug, errorText, SluiceError } from '../base/errors.ts';
 import type { Log } from '../telemetry/log.ts';
 import { isResourceKind } from './kinds.ts';
 import type { ResourceKind } from './description.ts';
@@ -51,6 +52,7 @@ export class IdFile {
   /** Lines written while the file is being written anew. */
   #meanwhile: string[] | undefined;
   #isSyncing = false;
+  #isClosed = false;
 
   private constructor(path: string, log: Log, opened: { readonly file: number; readonly lines: number }) {
     this.#path = path;
@@ -60,7 +62,7 @@ export class IdFile {
   }
 
   /**
-   * Opens the file and hands each record to `take`, in order. `closed`: whether it was closed in order. Throws SluiceError `format_too_new` and
+   * Opens the file and hands each record to `take`, in order. `isClosed`: whether it was closed in order. Throws SluiceError `format_too_new` and
    * `data_dir_unusable`.
    */
   static open(path: string, log: Log, take: (record: IdRecord) => void): { file: IdFile; isClosed: boolean } {
@@ -102,7 +104,7 @@ export class IdFile {
 
   /**
    * Writes the file anew with these records, a few at a time; `pause` lets others work in between. What is appended meanwhile follows. When it cannot
-   * be done the old file goes on.
+   * be done, or the file is closed meanwhile, the old one stays.
    */
   async rewrite(records: Iterable<IdRecord>, pause: () => Promise<void>): Promise<void> {
     if (this.#meanwhile !== undefined) return;
@@ -120,37 +122,58 @@ export class IdFile {
         writeWhole(file, text);
         text = '';
         await pause();
+        if (this.#isClosed) return;
       }
       writeWhole(file, text);
       await syncWhole(file);
+      if (this.#isClosed) return;
       const after = this.#meanwhile;
       for (const one of after) writeWhole(file, one);
       renameSync(temporary, this.#path);
-      closeSync(this.#file);
+      const old = this.#file;
       this.#file = reopen(this.#path, file);
       file = undefined;
+      closeSync(old);
       this.#lines = lines + after.reduce((sum, one) => sum + one.split('\n').length - 1, 0);
     } catch (error) {
-      if (file !== undefined) closeSync(file);
       this.#log.warn(
         { file: this.#path, cause: errorText(error) },
         'cannot write the list of tag ids anew; the old one goes on',
       );
     } finally {
+      if (file !== undefined) closeSync(file);
       this.#meanwhile = undefined;
     }
   }
 
+  /** Nothing may be appended any more. */
   close(): void {
-    this.#write(`${withChecksum('["closed"]')}\n`);
-    closeSync(this.#file);
+    try {
+      this.#write(`${withChecksum('["closed"]')}\n`);
+    } finally {
+      this.#isClosed = true;
+      closeSync(this.#file);
+    }
   }
 
   #write(text: string): void {
+    // The descriptor may be another file's by now.
+    if (this.#isClosed) bug(`${this.#path} is closed`);
+    const { size } = fstatSync(this.#file);
     try {
       writeWhole(this.#file, text);
     } catch (cause) {
+      this.#cutBack(size);
       throw new SluiceError('data_dir_unusable', `cannot write ${this.#path}: ${errorText(cause)}`, { cause });
+    }
+  }
+
+  /** A part of a line that stays would spoil the line that is written behind it. */
+  #cutBack(size: number): void {
+    try {
+      ftruncateSync(this.#file, size);
+    } catch {
+      // The disk has failed altogether; that is told by what could not be written.
     }
   }
 
@@ -159,6 +182,7 @@ export class IdFile {
     if (this.#isSyncing) return;
     this.#isSyncing = true;
     setTimeout(() => {
+      if (this.#isClosed) return;
       fdatasync(this.#file, () => {
         this.#isSyncing = false;
       });

@@ -36,7 +36,7 @@ export interface Tags {
   add(source: Source): void;
   /** From now on these are the targets of Prometheus servers, for explanations. */
   useTargets(targets: (org: number) => TargetTable): void;
-  stop(): void;
+  stop(): Promise<void>;
 }
 
 /** Opens the inventories and reads the files of static tags. Throws SluiceError `format_too_new` and `data_dir_unusable`. */
@@ -70,10 +70,10 @@ export async function openTags(options: OpenTagsOptions): Promise<Tags> {
     useTargets(used) {
       targets = used;
     },
-    stop() {
+    async stop() {
       for (const file of files) file.stop();
       for (const inventory of inventories.values()) {
-        inventory.stop();
+        await inventory.stop();
         inventory.ids.close();
       }
     },

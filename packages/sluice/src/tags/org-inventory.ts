@@ -110,11 +110,13 @@ export class OrgInventory {
     }
   }
 
-  stop(): void {
+  /** Takes in nothing new; resolves when what is under way has ended, so that its ids can be closed. */
+  async stop(): Promise<void> {
     this.#isStopped = true;
     clearTimeout(this.#timer);
     clearInterval(this.#tending);
     for (const stop of this.#stops.splice(0)) stop();
+    await this.#running;
   }
 
   /** Resources of a kind that a source describes. */
@@ -171,8 +173,11 @@ export class OrgInventory {
   }
 
   #start(): void {
-    if (this.#running !== undefined) return;
-    this.#running = this.#build()
+    if (this.#running === undefined) this.#run(this.#build());
+  }
+
+  #run(work: Promise<void>): void {
+    this.#running = work
       .catch((error: unknown) => {
         const { log, org } = this.#options;
         this.#mayLog((suppressed) =>
@@ -215,9 +220,7 @@ export class OrgInventory {
     }
     this.live.misses.fill(0);
     if (this.#nowS() - this.#letGoS >= LET_GO_S) void this.letGo();
-    if (this.#running === undefined) {
-      this.#running = this.builder.forget(this.#nowS(), new Slices()).finally(() => this.#ended());
-    }
+    if (this.#running === undefined) this.#run(this.builder.forget(this.#nowS(), new Slices()));
   }
 
   #measure(): void {

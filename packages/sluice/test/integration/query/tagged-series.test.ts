@@ -115,7 +115,7 @@ describe('tags as labels', () => {
     ]);
   });
   after(async () => {
-    platform.close();
+    await platform.close();
     await database.close();
   });
 

@@ -295,7 +295,7 @@ test('the inventory finds pods, nodes and services by what is described', async 
     const behind = live.services?.ofPodGroup(key.version, group, { protocol: 6, port: 8080 });
     assert.equal(keyOf('pod_service', behind), 'c/a/web');
   } finally {
-    close();
+    await close();
   }
 });
 

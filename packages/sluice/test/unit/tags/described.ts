@@ -59,7 +59,7 @@ export interface Described {
   readonly ids: Ids;
   /** Epoch seconds. */
   readonly setTime: (seconds: number) => void;
-  readonly close: () => void;
+  readonly close: () => Promise<void>;
 }
 
 /** An inventory that answers some questions otherwise. */
@@ -109,8 +109,8 @@ export async function described(sources: readonly Source[], startS = 1_700_000_0
     setTime: (seconds) => {
       nowS = seconds;
     },
-    close: () => {
-      inventory.stop();
+    close: async () => {
+      await inventory.stop();
       ids.close();
       rmSync(folder, { recursive: true, force: true });
     },

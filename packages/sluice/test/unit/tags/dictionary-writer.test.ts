@@ -8,8 +8,8 @@ import { rowsOf } from '../receivers/prometheus/harness.ts';
 import { described, type Described, ToldSource } from './described.ts';
 
 const open: Described[] = [];
-after(() => {
-  for (const one of open) one.close();
+after(async () => {
+  for (const one of open) await one.close();
 });
 
 const pod: Pod = {

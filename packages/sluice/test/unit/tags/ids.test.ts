@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
-import { mkdtempSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
+import fs, { mkdtempSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
+import { syncBuiltinESMExports } from 'node:module';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, beforeEach, describe, test } from 'node:test';
@@ -146,6 +147,25 @@ describe('the file', () => {
     ids.close();
   });
 
+  test('has nothing of a line that could not be written whole: what comes later is not spoilt by it', async (context) => {
+    const ids = await filled();
+    ids.idOf('pod', 'refused', 'refused');
+    const full = context.mock.method(fs, 'writeSync', (file: number, bytes: Uint8Array) => {
+      if (full.mock.callCount() > 0) throw new Error('no space left on device');
+      return fs.writevSync(file, [bytes.subarray(0, 20)]);
+    });
+    syncBuiltinESMExports();
+    await assert.rejects(ids.save(NOW, pause), (error) => isSluiceError(error, 'data_dir_unusable'));
+    full.mock.restore();
+    syncBuiltinESMExports();
+    assert.equal(full.mock.callCount(), 2, 'a part of it had been written');
+    await ids.save(NOW, pause);
+    ids.close();
+    const again = open();
+    assert.deepEqual([again.keyOf('pod', 10), again.keyOf('pod', 11)], ['key 9', 'refused']);
+    again.close();
+  });
+
   test('of a newer version is refused, and something else moved aside', () => {
     writeFileSync(path, 'sluice tag ids 2\n');
     assert.throws(open, (error) => isSluiceError(error, 'format_too_new'));
@@ -176,6 +196,22 @@ describe('the file', () => {
     assert.deepEqual([again.nameOf('pod', 1), again.nameOf('pod', 1000)], ['round 59', 'round 59']);
     assert.equal(again.idOf('pod', 'last', 'last'), last);
     assert.equal(again.keyOf('pod', 1001), 'more 0');
+    again.close();
+  });
+
+  test('that is closed while it is written anew stays as it was', async () => {
+    const ids = open();
+    for (let round = 0; round < 60; round++) {
+      for (let i = 0; i < 1000; i++) ids.idOf('pod', `key ${i}`, `round ${round}`);
+      await ids.save(NOW, pause);
+    }
+    const lines = readFileSync(path, 'utf8').split('\n').length;
+    ids.close();
+    // Longer than the new file needs to be there.
+    await new Promise((resolve) => setTimeout(resolve, 100));
+    assert.equal(readFileSync(path, 'utf8').split('\n').length, lines + 1);
+    const again = open();
+    assert.equal(again.nameOf('pod', 1000), 'round 59');
     again.close();
   });
 });

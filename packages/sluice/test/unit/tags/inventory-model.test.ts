@@ -159,11 +159,11 @@ test('changes one after the other give what all at once gives, at each time', as
           try {
             assert.deepEqual(answers(incremental.inventory.live, at), answers(whole.inventory.live, at));
           } finally {
-            whole.close();
+            await whole.close();
           }
         }
       } finally {
-        incremental.close();
+        await incremental.close();
       }
     }),
     { numRuns: 60 },

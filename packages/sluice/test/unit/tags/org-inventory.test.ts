@@ -8,8 +8,8 @@ import { WORDS, word } from '../../../src/tags/resource-table.ts';
 import { type Described, described, ToldSource } from './described.ts';
 
 const open: Described[] = [];
-after(() => {
-  for (const one of open) one.close();
+after(async () => {
+  for (const one of open) await one.close();
 });
 
 async function inventoryOf(...sources: ToldSource[]): Promise<Described> {
@@ -424,4 +424,15 @@ test('what went while nobody looked is let go, but not before every source has t
   assert.equal(ids.recordOf('pod', 'k/before')?.goneS, START);
   assert.equal(ids.recordOf('pod', 'k/1')?.goneS, 0);
   assert.equal(ids.nameOf('pod', ids.recordOf('pod', 'k/before')!.id), 'of an earlier life');
+});
+
+test('a change that is being taken in when the hub stops is saved before the file of ids is closed', async () => {
+  const source = new ToldSource([cluster]);
+  const { inventory, ids, close } = await described([source]);
+  source.put(...Array.from({ length: 5000 }, (_, i) => pod(1 + i, { addresses: [`10.0.${i >> 8}.${i & 255}`] })));
+  void inventory.settle();
+  await inventory.stop();
+  assert.equal(ids.keyOf('pod', 5000), 'k/5000');
+  assert.equal(inventory.live.resources.count, 5001);
+  await close();
 });

@@ -11,8 +11,8 @@ import { described, type Described, ToldSource } from './described.ts';
 
 const START = 1_700_000_000;
 const open: Described[] = [];
-after(() => {
-  for (const one of open) one.close();
+after(async () => {
+  for (const one of open) await one.close();
 });
 
 const RESOURCES: readonly Resource[] = [

@@ -136,7 +136,7 @@ export class SharingHub {
 
   /** Dies and starts again; with `isLost` on another machine, without its data directory. */
   crash(isLost = false): void {
-    this.inventory.stop();
+    void this.inventory.stop();
     if (isLost) {
       this.#lives++;
       this.#journal = [];
@@ -145,8 +145,8 @@ export class SharingHub {
     [this.#ids, this.inventory, this.shared, this.#writer] = this.#open();
   }
 
-  close(): void {
-    this.inventory.stop();
+  async close(): Promise<void> {
+    await this.inventory.stop();
     this.#ids.close();
     rmSync(this.#folder, { recursive: true, force: true });
   }

@@ -4,8 +4,8 @@ import type { Pod, Resource } from '../../../../src/tags/description.ts';
 import { pass, SharedTables, SharingHub } from './hubs.ts';
 
 const open: SharingHub[] = [];
-after(() => {
-  for (const hub of open) hub.close();
+after(async () => {
+  for (const hub of open) await hub.close();
 });
 
 let tables = new SharedTables();

@@ -89,7 +89,7 @@ async function run(mayGive: readonly boolean[], steps: readonly Step[]): Promise
         for (const one of hubs) assert.notEqual(one.nameOf(kind, id), '', `${kind} ${id} on ${one.name}`);
     }
   } finally {
-    for (const one of hubs) one.close();
+    for (const one of hubs) await one.close();
   }
 }
 
