@@ -11,7 +11,7 @@ export interface EnsureDerivedOptions extends DerivedOptions {
   readonly store: Store;
   readonly organisations: readonly number[];
   readonly log: Log;
-  /** Ends it early. */
+  /** Ends it early, in the middle of a statement, too: on a cluster one may wait for minutes for a server that is away. */
   readonly signal?: AbortSignal;
 }
 
@@ -33,7 +33,7 @@ export async function ensureDerived(options: EnsureDerivedOptions): Promise<void
       if (signal?.aborted === true) return;
       log.debug({ statement: statement.text }, 'making a view or dictionary');
       try {
-        await options.store.command(statement, { timeoutMs: 300_000 });
+        await options.store.command(statement, { timeoutMs: 300_000, ...(signal === undefined ? {} : { signal }) });
         made++;
       } catch (error) {
         refused.push(`${database}.${name}`);

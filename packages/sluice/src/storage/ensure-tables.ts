@@ -27,6 +27,8 @@ export interface EnsureOptions extends TableOptions {
   readonly sources: readonly DataSource[];
   readonly organisations: readonly number[];
   readonly log: Log;
+  /** Ends it early; it then rejects with SluiceError `cancelled`. */
+  readonly signal?: AbortSignal;
 }
 
 /**
@@ -34,10 +36,10 @@ export interface EnsureOptions extends TableOptions {
  * exists and fits costs four questions in all. Run after every opening, before anything is loaded (design 2.1, invariant 10).
  */
 export async function ensureTables(options: EnsureOptions): Promise<void> {
-  const { store, sources, organisations, cluster } = options;
+  const { sources, organisations, cluster } = options;
   const databases = new Set(organisations.flatMap((org) => sources.map((source) => databaseOf(source, org))));
   if (databases.size === 0) return;
-  const existing = await readExisting(store, [...databases]);
+  const existing = await readExisting(options, [...databases]);
   const before = performance.now();
   let statements = 0;
   for (const database of databases) {
@@ -93,23 +95,24 @@ function statementsFor(source: DataSource, org: number, options: TableOptions, e
   return statements;
 }
 
-async function readExisting(store: Store, databases: readonly string[]): Promise<Existing> {
+async function readExisting({ store, signal }: EnsureOptions, databases: readonly string[]): Promise<Existing> {
+  const limit = signal === undefined ? {} : { signal };
   const found = {
     databases: new Set<string>(),
     tables: new Map<string, string>(),
     columns: new Set<string>(),
     indexes: new Set<string>(),
   };
-  const databaseRows = await store.select(sql`SELECT name FROM system.databases WHERE name IN (${databases})`);
+  const databaseRows = await store.select(sql`SELECT name FROM system.databases WHERE name IN (${databases})`, limit);
   for (const [name] of texts(databaseRows)) found.databases.add(name!);
   const tables = sql`SELECT database, name, engine_full FROM system.tables WHERE database IN (${databases})`;
-  for (const [database, name, engine] of texts(await store.select(tables))) {
+  for (const [database, name, engine] of texts(await store.select(tables, limit))) {
     found.tables.set(`${database}\0${name}`, engine!);
   }
   const columns = sql`SELECT database, table, name FROM system.columns WHERE database IN (${databases})`;
-  for (const row of texts(await store.select(columns))) found.columns.add(row.join('\0'));
+  for (const row of texts(await store.select(columns, limit))) found.columns.add(row.join('\0'));
   const indexes = sql`SELECT database, table, name FROM system.data_skipping_indices WHERE database IN (${databases})`;
-  for (const row of texts(await store.select(indexes))) found.indexes.add(row.join('\0'));
+  for (const row of texts(await store.select(indexes, limit))) found.indexes.add(row.join('\0'));
   return found;
 }
 
@@ -119,7 +122,7 @@ function* texts(blocks: Awaited<ReturnType<Store['select']>>): Generator<string[
   }
 }
 
-async function run(options: EnsureOptions, statement: Sql): Promise<void> {
-  options.log.debug({ statement: statement.text }, 'changing tables');
-  await options.store.command(statement, { timeoutMs: 300_000 });
+async function run({ store, log, signal }: EnsureOptions, statement: Sql): Promise<void> {
+  log.debug({ statement: statement.text }, 'changing tables');
+  await store.command(statement, { timeoutMs: 300_000, ...(signal === undefined ? {} : { signal }) });
 }

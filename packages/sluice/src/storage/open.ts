@@ -51,7 +51,7 @@ interface Opened {
   readonly store: Store;
   readonly target: LoadTarget;
   /** Makes what only queries of others need. Never rejects. */
-  readonly derive: (signal: AbortSignal) => Promise<void>;
+  readonly derive: () => Promise<void>;
 }
 
 /**
@@ -75,7 +75,7 @@ export function openStorage(options: StorageOptions): Storage {
 
   async function attempt(): Promise<void> {
     try {
-      const made = await open(options);
+      const made = await open(options, stopped.signal);
       if (closed) {
         await made.store.close();
         return;
@@ -85,7 +85,7 @@ export function openStorage(options: StorageOptions): Storage {
       log.info({ engine: config.engine, failures }, 'the database is open');
       first.resolve(made);
       for (const listener of listeners) listener();
-      deriving = made.derive(stopped.signal);
+      deriving = made.derive();
     } catch (error) {
       if (closed) return;
       failures++;
@@ -155,28 +155,31 @@ export function openStorage(options: StorageOptions): Storage {
   };
 }
 
-async function open(options: StorageOptions): Promise<Opened> {
+async function open(options: StorageOptions, signal: AbortSignal): Promise<Opened> {
   const { config, dataDir } = options;
   if (config.engine === 'none') return { store: refusing, target: nowhere, derive: () => Promise.resolve() };
   if (config.engine === 'chdb') {
     const store = await openChdb({ path: join(dataDir, 'chdb'), maxMemory: config['max-memory'] });
-    return finish(options, { store, derived: {} }, () => createChdbTarget(store, join(dataDir, 'chdb-ingest')));
+    return finish(options, { store, signal, derived: {} }, () => createChdbTarget(store, join(dataDir, 'chdb-ingest')));
   }
   const known = await login(config);
   const store = createClickHouse({ urls: config.urls, log: options.log, ...known });
   const { username, password = '' } = known;
   const derived = username === undefined ? {} : { login: { username, password } };
-  return finish(options, { store, derived }, () => Promise.resolve(createClickHouseTarget(store, config.cluster)));
+  return finish(options, { store, signal, derived }, () =>
+    Promise.resolve(createClickHouseTarget(store, config.cluster)),
+  );
 }
 
 interface Unfinished {
   readonly store: Store;
+  readonly signal: AbortSignal;
   readonly derived: DerivedOptions;
 }
 
 async function finish(
   options: StorageOptions,
-  { store, derived }: Unfinished,
+  { store, signal, derived }: Unfinished,
   target: () => Promise<LoadTarget>,
 ): Promise<Opened> {
   const { config, organisations, fsync, log } = options;
@@ -184,10 +187,10 @@ async function finish(
     const { retention, cluster } = config;
     const skipIndexes = config['skip-indexes'];
     const embedded = config.engine === 'chdb';
-    const tables = { store, sources: dataSources, organisations, log, retention, skipIndexes, fsync, embedded };
+    const tables = { store, sources: dataSources, organisations, log, retention, skipIndexes, fsync, embedded, signal };
     const where = cluster === undefined ? {} : { cluster };
     await ensureTables({ ...tables, ...where });
-    const derive = (signal: AbortSignal) => ensureDerived({ store, organisations, log, signal, ...derived, ...where });
+    const derive = () => ensureDerived({ store, organisations, log, signal, ...derived, ...where });
     return { store, target: await target(), derive };
   } catch (error) {
     await store.close();
