@@ -92,7 +92,8 @@ export async function findTaggedSeries(lookup: TaggedLookup): Promise<FoundTagge
   const options = { timeoutMs, signal };
   let narrowed = sql``;
   if (onTags.length > 0) {
-    const fitting = (await tags.distinct(org, where, options)).filter((hash) => tags.mayMeet(org, hash, onTags));
+    const all = await tags.distinct(org, where, options);
+    const fitting = [...all.hashes].filter((hash) => all.mayMeet(hash, onTags));
     // A label of a series' own by that name is possible.
     const own = joinSql(
       onTags.map(({ name }) => sql`mapContains(labels, ${name})`),
@@ -113,10 +114,10 @@ export async function findTaggedSeries(lookup: TaggedLookup): Promise<FoundTagge
     since = Math.max(since, readVersions(block, found, end));
     if (found.size > limit) throw tooMany(limit);
   }
-  await tags.load(org, new Set([...found.values()].map(({ tagHash }) => tagHash)), options);
+  const loaded = await tags.load(org, new Set([...found.values()].map(({ tagHash }) => tagHash)), options);
   const series: FoundSeries[] = [];
   for (const { metricId, seriesId, labels, key, tagHash } of found.values()) {
-    const tagged = withLabels({ labels, key }, tags.labels(org, tagHash));
+    const tagged = withLabels({ labels, key }, loaded.labels(tagHash));
     if (onTags.every((matcher) => meets(tagged, matcher))) series.push({ metricId, seriesId, ...tagged });
   }
   return { series: series.toSorted(byKey), since };

@@ -1,7 +1,6 @@
 import { bug } from '../base/errors.ts';
 import type { CustomTags, Names } from '../base/ports.ts';
-import type { Column } from '../batch/batch.ts';
-import { textAt } from '../batch/read.ts';
+import { textAt, valuesOf } from '../batch/read.ts';
 import { databaseOf } from '../catalog/catalog.ts';
 import { namesOfNumbers } from '../catalog/enums.ts';
 import { series as seriesSource, seriesTags } from '../catalog/prometheus.ts';
@@ -17,6 +16,8 @@ export interface SeriesTagLabelsOptions {
   readonly prefix: string;
   readonly names: Names;
   readonly customTags?: CustomTags;
+  /** For tests: less than usual. */
+  readonly mostKnown?: number;
 }
 
 /** Columns whose values are numbers. */
@@ -72,30 +73,29 @@ export class SeriesTagLabels {
     return name.startsWith(this.prefix);
   }
 
-  /** Hashes of all different tags of rows that meet a condition; `labels` knows them afterwards. */
-  async distinct(org: number, where: Sql, options: QueryOptions): Promise<bigint[]> {
+  /** All different tags of rows that meet a condition. */
+  async distinct(org: number, where: Sql, options: QueryOptions): Promise<LoadedTags> {
     const table = identifier(databaseOf(seriesSource, org), seriesSource.table);
     const hashes: bigint[] = [];
     for (const block of await this.#options.store.select(
       sql`SELECT DISTINCT ${TAG_HASH} AS tag_hash FROM ${table} WHERE ${where}`,
       options,
     )) {
-      const hash = wordsOf(block.columns[0]!.data);
-      for (let row = 0; row < block.rows; row++) hashes.push(hash(row));
+      for (const hash of valuesOf(block.columns[0]!.data, BigUint64Array)) hashes.push(hash);
     }
-    await this.load(org, hashes, options);
-    return hashes;
+    return this.load(org, hashes, options);
   }
 
-  /** Reads what is not known of these. */
-  async load(org: number, hashes: Iterable<bigint>, options: QueryOptions): Promise<void> {
-    const wanted = [...hashes];
-    let known = this.#of(org);
-    if (known.size + wanted.length > MOST_KNOWN) {
-      known = new Map();
-      this.#known.set(org, known);
+  /** The tags with these hashes; what is not known of them is read. */
+  async load(org: number, hashes: Iterable<bigint>, options: QueryOptions): Promise<LoadedTags> {
+    const loaded = new Map<bigint, Known>();
+    const missing: bigint[] = [];
+    const known = this.#of(org);
+    for (const hash of hashes) {
+      const one = known.get(hash);
+      if (one === undefined) missing.push(hash);
+      else loaded.set(hash, one);
     }
-    const missing = wanted.filter((hash) => !known.has(hash));
     const table = identifier(databaseOf(seriesSource, org), seriesSource.table);
     const numbers = joinSql(
       NUMBERS.map((name) => sql`toInt64(any(${identifier(name)}))`),
@@ -108,32 +108,17 @@ export class SeriesTagLabels {
       // oxlint-disable-next-line no-await-in-loop -- one statement after the other, as few run at once
       for (const block of await this.#options.store.select(statement, options)) {
         const [hashColumn, numberColumn, addressColumn] = block.columns.map((column) => column.data);
-        const hash = wordsOf(hashColumn!);
+        const hash = valuesOf(hashColumn!, BigUint64Array);
         if (numberColumn?.kind !== 'array') return bug('expected lists of numbers');
-        const number = wordsOf(numberColumn.element);
+        const number = valuesOf(numberColumn.element, BigInt64Array);
         for (let row = 0; row < block.rows; row++) {
-          const values = new Map(
-            NUMBERS.map((name, index) => [name, Number(BigInt.asIntN(64, number(row * NUMBERS.length + index)))]),
-          );
-          known.set(hash(row), { values, address: textAt(addressColumn!, row), version: -1, pairs: [], labels: [] });
+          const values = new Map(NUMBERS.map((name, index) => [name, Number(number[row * NUMBERS.length + index])]));
+          loaded.set(hash[row]!, { values, address: textAt(addressColumn!, row), version: -1, pairs: [], labels: [] });
         }
       }
     }
-  }
-
-  /** The labels, sorted by the bytes of their names. Asked for before `load`: none. */
-  labels(org: number, hash: bigint): readonly AddedLabel[] {
-    return this.#current(org, hash)?.labels ?? [];
-  }
-
-  pairs(org: number, hash: bigint): readonly Pair[] {
-    return this.#current(org, hash)?.pairs ?? [];
-  }
-
-  /** Whether the tags alone meet the matchers. */
-  mayMeet(org: number, hash: bigint, matchers: readonly Matcher[]): boolean {
-    const pairs = new Map(this.pairs(org, hash));
-    return matchers.every((matcher) => isMet(matcher, pairs.get(matcher.name) ?? ''));
+    this.#remember(org, loaded);
+    return new LoadedTags(loaded, (one) => this.#current(org, one));
   }
 
   #of(org: number): Map<bigint, Known> {
@@ -142,10 +127,17 @@ export class SeriesTagLabels {
     return known;
   }
 
-  #current(org: number, hash: bigint): Known | undefined {
-    const known = this.#of(org).get(hash);
+  #remember(org: number, loaded: ReadonlyMap<bigint, Known>): void {
+    const { mostKnown = MOST_KNOWN } = this.#options;
+    let known = this.#of(org);
+    if (known.size + loaded.size > mostKnown) this.#known.set(org, (known = new Map()));
+    if (loaded.size <= mostKnown) for (const [hash, one] of loaded) known.set(hash, one);
+  }
+
+  /** With the names as they are now. */
+  #current(org: number, known: Known): Known {
     const { version } = this.#options.names;
-    if (known === undefined || known.version === version) return known;
+    if (known.version === version) return known;
     const named = new Map<string, string>();
     for (const [tag, value] of this.#tags(org, known)) {
       const name = this.prefix + tag.replaceAll(/[^a-zA-Z0-9_]/g, '_');
@@ -183,6 +175,41 @@ export class SeriesTagLabels {
       process: id('gprocess_id'),
     };
     if (customTags !== undefined) yield* customTags.of(org, about);
+  }
+}
+
+/** Tags of rows, by their hashes. An answer is made of one of these, as what is remembered may be dropped for other answers meanwhile. */
+export class LoadedTags {
+  readonly #known: ReadonlyMap<bigint, Known>;
+  readonly #current: (known: Known) => Known;
+
+  constructor(known: ReadonlyMap<bigint, Known>, current: (known: Known) => Known) {
+    this.#known = known;
+    this.#current = current;
+  }
+
+  get hashes(): Iterable<bigint> {
+    return this.#known.keys();
+  }
+
+  /** The labels, sorted by the bytes of their names. */
+  labels(hash: bigint): readonly AddedLabel[] {
+    return this.#find(hash)?.labels ?? [];
+  }
+
+  pairs(hash: bigint): readonly Pair[] {
+    return this.#find(hash)?.pairs ?? [];
+  }
+
+  /** Whether the tags alone meet the matchers. */
+  mayMeet(hash: bigint, matchers: readonly Matcher[]): boolean {
+    const pairs = new Map(this.pairs(hash));
+    return matchers.every((matcher) => isMet(matcher, pairs.get(matcher.name) ?? ''));
+  }
+
+  #find(hash: bigint): Known | undefined {
+    const known = this.#known.get(hash);
+    return known === undefined ? undefined : this.#current(known);
   }
 }
 
@@ -246,12 +273,4 @@ function expression(pattern: string): ReturnType<typeof anchored> {
     expressions.set(pattern, (known = anchored(pattern)));
   }
   return known;
-}
-
-function wordsOf(column: Column): (row: number) => bigint {
-  if (column.kind !== 'fixed' || column.width !== 8)
-    return bug(`expected a column of 64-bit numbers; got ${column.kind}`);
-  const { bytes } = column;
-  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  return (row) => view.getBigUint64(row * 8, true);
 }

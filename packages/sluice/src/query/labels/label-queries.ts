@@ -51,8 +51,9 @@ async function withTags(
 ): Promise<string[]> {
   const all = new Set(found);
   if (tags === undefined) return [...all];
-  for (const hash of await tags.distinct(org, announcedSince(start), options)) {
-    for (const label of tags.pairs(org, hash)) if (textOf(label) !== '') all.add(textOf(label));
+  const told = await tags.distinct(org, announcedSince(start), options);
+  for (const hash of told.hashes) {
+    for (const label of told.pairs(hash)) if (textOf(label) !== '') all.add(textOf(label));
   }
   const list = sorted(all);
   return limit > 0 ? list.slice(0, limit + 1) : list;
