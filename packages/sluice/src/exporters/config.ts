@@ -220,8 +220,16 @@ export function toSharedSettings<Protocol extends string>(
   };
 }
 
-/** Encoded bytes of all lanes of an exporter at which it stops reading. */
-const QUEUE_BYTES = 48 * 2 ** 20;
+/**
+ * Encoded bytes of all lanes of an exporter at which it stops reading: a batch under way and one behind it in each lane are enough to keep them busy, and
+ * the memory that is held is up to twice what is encoded in it.
+ */
+function queueBytes({ queueCount, batchBytes }: SharedSettings<string>): number {
+  return Math.min(Math.max(2 * queueCount * batchBytes, LEAST_QUEUE_BYTES), MOST_QUEUE_BYTES);
+}
+
+const LEAST_QUEUE_BYTES = 8 * 2 ** 20;
+const MOST_QUEUE_BYTES = 48 * 2 ** 20;
 
 /** What delivery wants of the configuration (DeliverySettings of delivery/types.ts). */
 export function toDeliverySettings(config: SharedSettings<string>) {
@@ -232,7 +240,7 @@ export function toDeliverySettings(config: SharedSettings<string>) {
     batchBytes: config.batchBytes,
     flushMs: config.flushMs,
     queueRows: config.queueSize,
-    queueBytes: QUEUE_BYTES,
+    queueBytes: queueBytes(config),
     timeoutMs: config.timeoutMs,
     retry: { initialMs, maxMs, jitter },
     maxAgeMs: config.maxAgeMs,

@@ -33,7 +33,7 @@ test('what delivery is told', () => {
     batchBytes: 4096,
     flushMs: 3000,
     queueRows: 5000,
-    queueBytes: 48 * 2 ** 20,
+    queueBytes: 8 * 2 ** 20,
     timeoutMs: 7000,
     retry: { initialMs: 1000, maxMs: 5000, jitter: false },
     maxAgeMs: 3_600_000,
