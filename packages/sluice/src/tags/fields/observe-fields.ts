@@ -69,10 +69,9 @@ export function observeFields(options: ObserveFieldsOptions): Append<Batch> {
   }
 
   function keep(noted: readonly Noted[]): void {
-    let sum = 0;
-    for (const one of [...waiting, ...noted]) sum += one.batch.rows;
-    if (sum <= MOST_WAITING) waiting.push(...noted);
-    else metrics.tagFieldsLeftOut.inc({ reason: 'journal' }, sum);
+    const rows = rowsIn(noted);
+    if (rowsIn(waiting) + rows <= MOST_WAITING) waiting.push(...noted);
+    else metrics.tagFieldsLeftOut.inc({ reason: 'journal' }, rows);
   }
 
   return async (batches, appendOptions) => {
@@ -94,4 +93,8 @@ export function observeFields(options: ObserveFieldsOptions): Append<Batch> {
 interface Noted {
   readonly rows: FieldRows;
   readonly batch: Batch;
+}
+
+function rowsIn(noted: readonly Noted[]): number {
+  return noted.reduce((sum, { batch }) => sum + batch.rows, 0);
 }

@@ -179,6 +179,18 @@ describe('custom fields of rows', () => {
     assert.deepEqual(await look(l7), []);
   });
 
+  test('are counted where there is no room for them to wait', async () => {
+    const { state, append, look, leftOut } = bench();
+    const many = (letter: string) => {
+      const names = Array.from({ length: 20_000 }, (_, i) => `${letter}${i}`);
+      return batchOf('application_log.log', [{ lists: { attribute_names: names, attribute_values: names } }]);
+    };
+    for (let i = 0; i < 2; i++) state.failures.push(new SluiceError('journal_failed', 'cannot write'));
+    await Promise.allSettled([append([many('a')]), append([many('b')])]);
+    assert.deepEqual(await leftOut(), { journal: 40_000 });
+    assert.equal((await look(batchOf('application_log.log', [{}]))).length, 40_000);
+  });
+
   test('are no reason to refuse the rows themselves', async () => {
     const { state, appends, append, look } = bench();
     const l7 = batchOf('flow_log.l7_flow_log', [span(['a'], ['b'])]);
