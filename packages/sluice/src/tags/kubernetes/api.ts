@@ -85,8 +85,7 @@ async function get(config: KubeConfig, server: string, request: ApiRequest): Pro
   const url = new URL(server.replace(/\/+$/, '') + request.path);
   for (const [name, value] of Object.entries(request.query)) url.searchParams.set(name, value);
   const options: RequestOptions = { headers: { accept: request.accept, 'user-agent': 'sluice' } };
-  await within(CREDENTIALS_MS, config.applyToHTTPSOptions(options), 'the credentials');
-  request.signal.throwIfAborted();
+  await credentials(config.applyToHTTPSOptions(options), request.signal);
   const answer = await send(url, options, request);
   if (answer.statusCode === 200) return answer;
   throw await errorOf(answer);
@@ -122,14 +121,19 @@ async function errorOf(answer: IncomingMessage): Promise<ApiError> {
   return new ApiError(status, said === undefined ? `HTTP ${status}` : `HTTP ${status}: ${said}`, retryAfterMs);
 }
 
-async function within<T>(ms: number, promise: Promise<T>, what: string): Promise<T> {
-  let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<never>((_resolve, reject) => {
-    timer = setTimeout(() => reject(new Error(`${what} took more than ${ms / 1000} s`)), ms).unref();
-  });
+/** Waits for credentials. A program that should print them may hang: it is not waited for longer than this, and not at all once nobody wants them. */
+async function credentials(coming: Promise<void>, signal: AbortSignal): Promise<void> {
+  const given = Promise.withResolvers<void>();
+  const end = () => given.reject(signal.reason);
+  const late = `the credentials took more than ${CREDENTIALS_MS / 1000} s; see what gets them in the kubeconfig`;
+  const timer = setTimeout(() => given.reject(new Error(late)), CREDENTIALS_MS).unref();
+  signal.addEventListener('abort', end, { once: true });
+  if (signal.aborted) end();
+  coming.then(given.resolve, given.reject);
   try {
-    return await Promise.race([promise, late]);
+    await given.promise;
   } finally {
     clearTimeout(timer);
+    signal.removeEventListener('abort', end);
   }
 }

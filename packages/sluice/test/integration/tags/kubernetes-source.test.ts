@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -337,4 +337,33 @@ test('a server that never answers does not keep it from stopping; a wrong contex
   assert.match(wrong.state().lastError ?? '', /expected one of its contexts \(one\); got two/);
   await wrong.stop();
   rmSync(folder, { recursive: true });
+});
+
+test('a stop does not wait for a program that should print credentials and hangs', async (context) => {
+  const folder = mkdtempSync(join(tmpdir(), 'sluice-kubernetes-'));
+  context.after(() => rmSync(folder, { recursive: true, force: true }));
+  const [kubeconfig, begun, ended] = ['config', 'begun', 'ended'].map((name) => join(folder, name));
+  const args = ['-c', 'touch "$0"; sleep 4; touch "$1"', begun, ended];
+  const exec = { apiVersion: 'client.authentication.k8s.io/v1', command: 'sh', args, interactiveMode: 'Never' };
+  writeFileSync(
+    kubeconfig!,
+    JSON.stringify({
+      apiVersion: 'v1',
+      kind: 'Config',
+      clusters: [{ name: 'k', cluster: { server: 'https://127.0.0.1:1' } }],
+      users: [{ name: 'u', user: { exec } }],
+      contexts: [{ name: 'main', context: { cluster: 'k', user: 'u' } }],
+      'current-context': 'main',
+    }),
+  );
+  const source = createKubernetesSource({
+    cluster: { clusterId: 'c', name: 'c', kubeconfig, context: undefined, vpc: '1', namespaces: [], environment: [] },
+    org: 1,
+    metrics: createMetrics(),
+    log: createLog({ level: 'silent' }),
+  });
+  source.start();
+  await until('asked for credentials', () => existsSync(begun!), source);
+  await source.stop();
+  assert.ok(!existsSync(ended!), 'it was waited for');
 });
