@@ -28,7 +28,8 @@ export interface PrometheusTargets {
   /** What is known now: another object when it has changed. */
   readonly table: (org: number) => TargetTable;
   start(): void;
-  stop(): void;
+  /** Asks no more; resolves when nothing is being asked or written any more. */
+  stop(): Promise<void>;
 }
 
 const FLUSH_MS = 15_000;
@@ -40,7 +41,7 @@ export function createPrometheusTargets(options: PrometheusTargetsOptions): Prom
   const tables = new Map<number, TargetTable>();
   const metadata = new Map<number, MetadataRows>();
   const asked: AskedServer[] = [];
-  let flushing = false;
+  let flushing: Promise<void> | undefined;
   let timer: NodeJS.Timeout | undefined;
 
   function rebuild(org: number): void {
@@ -50,8 +51,6 @@ export function createPrometheusTargets(options: PrometheusTargetsOptions): Prom
   }
 
   async function flush(): Promise<void> {
-    if (flushing) return;
-    flushing = true;
     try {
       for (const rows of metadata.values()) await rows.flush();
     } catch (error) {
@@ -61,9 +60,13 @@ export function createPrometheusTargets(options: PrometheusTargetsOptions): Prom
           'cannot write what Prometheus servers say of metrics; tried again',
         ),
       );
-    } finally {
-      flushing = false;
     }
+  }
+
+  function startFlush(): void {
+    flushing ??= flush().finally(() => {
+      flushing = undefined;
+    });
   }
 
   for (const server of servers) {
@@ -78,7 +81,7 @@ export function createPrometheusTargets(options: PrometheusTargetsOptions): Prom
         onTargets: () => rebuild(org),
         onMetadata: (families) => {
           metadata.get(org)?.offer(url, families);
-          void flush();
+          startFlush();
         },
         ...(options.intervalMs === undefined ? {} : { intervalMs: options.intervalMs }),
         ...(options.timeoutMs === undefined ? {} : { timeoutMs: options.timeoutMs }),
@@ -91,11 +94,12 @@ export function createPrometheusTargets(options: PrometheusTargetsOptions): Prom
     table: (org) => tables.get(org) ?? NO_TARGETS,
     start() {
       for (const server of asked) server.start();
-      if (metadata.size > 0) timer = setInterval(() => void flush(), FLUSH_MS).unref();
+      if (metadata.size > 0) timer = setInterval(startFlush, FLUSH_MS).unref();
     },
-    stop() {
+    async stop() {
       clearInterval(timer);
-      for (const server of asked) server.stop();
+      await Promise.all(asked.map((server) => server.stop()));
+      await flushing;
     },
   };
 }

@@ -50,6 +50,7 @@ export class AskedServer implements Source {
   #metadata: ReadMetadata | undefined;
   #state: SourceState;
   #timer: NodeJS.Timeout | undefined;
+  #asking: Promise<void> | undefined;
   #rounds = 0;
   #failures = 0;
   /** What is to be asked for in the next round although it is not its turn. */
@@ -68,9 +69,10 @@ export class AskedServer implements Source {
     this.#again(0);
   }
 
-  stop(): void {
+  async stop(): Promise<void> {
     this.#stopped.abort();
     clearTimeout(this.#timer);
+    await this.#asking;
   }
 
   current(): Description | undefined {
@@ -123,7 +125,9 @@ export class AskedServer implements Source {
     // Others than Prometheus itself have targets, and nothing else.
     if (status === 404 && kind !== 'targets') return this.#take(kind, undefined);
     if (status !== 200) throw new Error(`expected status 200; got ${status}`);
-    return this.#take(kind, await readAside(kind, body, signal));
+    const answer = await readAside(kind, body, signal);
+    signal.throwIfAborted();
+    return this.#take(kind, answer);
   }
 
   /** True: targets, or what they mean, are other ones now. */
@@ -171,7 +175,9 @@ export class AskedServer implements Source {
 
   #again(afterMs: number): void {
     if (this.#stopped.signal.aborted) return;
-    this.#timer = setTimeout(() => void this.ask().finally(() => this.#again(this.#pauseMs())), afterMs).unref();
+    this.#timer = setTimeout(() => {
+      this.#asking = this.ask().finally(() => this.#again(this.#pauseMs()));
+    }, afterMs).unref();
   }
 
   #pauseMs(): number {

@@ -13,7 +13,7 @@ interface Task {
 
 type Done = { readonly answer: ReadAnswer } | { readonly error: string };
 
-/** `readAnswer`, larger bodies in a thread of their own, which ends with it: reading them would hold up everybody else. */
+/** `readAnswer`, larger bodies in a thread of their own, which ends with it: reading them would hold up everybody else. Rejects when `signal` is aborted. */
 export function readAside(kind: AnswerKind, body: Uint8Array, signal: AbortSignal): Promise<ReadAnswer> {
   const done = Promise.withResolvers<ReadAnswer>();
   if (body.length <= SMALL[kind]) {
@@ -24,6 +24,7 @@ export function readAside(kind: AnswerKind, body: Uint8Array, signal: AbortSigna
     }
     return done.promise;
   }
+  if (signal.aborted) return Promise.reject(new Error('cannot read the answer: nobody wants it any more'));
   const worker = new Worker(new URL(import.meta.url), {
     workerData: { mark: MARK, kind, body } satisfies Task,
     resourceLimits: { maxOldGenerationSizeMb: 512 },

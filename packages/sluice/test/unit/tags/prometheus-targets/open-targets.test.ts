@@ -142,8 +142,7 @@ describe('a server that is asked', () => {
     asked.start();
     while (prometheus.asked.filter((path) => path === TARGETS).length < 3)
       await new Promise((resolve) => setTimeout(resolve, 5));
-    asked.stop();
-    await new Promise((resolve) => setTimeout(resolve, 30));
+    await asked.stop();
     const count = prometheus.asked.length;
     await new Promise((resolve) => setTimeout(resolve, 30));
     assert.equal(prometheus.asked.length, count);
@@ -192,6 +191,7 @@ describe('answers', () => {
     const { signal } = new AbortController();
     assert.deepEqual(await readAside('targets', body, signal), readAnswer('targets', body));
     await assert.rejects(readAside('targets', body.subarray(0, body.length - 10), signal), /expected JSON/);
+    await assert.rejects(readAside('targets', body, AbortSignal.abort()), /nobody wants it/);
   });
 });
 
@@ -209,7 +209,7 @@ test('types and help of metrics become rows, once a day', async () => {
   targets.start();
   while (batches.length === 0) await new Promise((resolve) => setTimeout(resolve, 5));
   await new Promise((resolve) => setTimeout(resolve, 60));
-  targets.stop();
+  await targets.stop();
   assert.equal(
     targets.table(1).find(
       new Map([
@@ -229,6 +229,26 @@ test('types and help of metrics become rows, once a day', async () => {
     targets.sources.map(({ kind, name }) => [kind, name]),
     [['prometheus', `prometheus ${prometheus.url}`]],
   );
+});
+
+test('a stop waits for what is being written', async () => {
+  prometheus.answers.set(TARGETS, says({ activeTargets: [] }));
+  prometheus.answers.set(METADATA, says({ up: [{ type: 'gauge', help: '', unit: '' }] }));
+  const begun = Promise.withResolvers<void>();
+  let isWritten = false;
+  const targets = createPrometheusTargets({
+    servers: [{ url: prometheus.url, org: 1, vpc: 1 }],
+    append: async () => {
+      begun.resolve();
+      await new Promise((resolve) => setTimeout(resolve, 50));
+      isWritten = true;
+    },
+    log,
+  });
+  targets.start();
+  await begun.promise;
+  await targets.stop();
+  assert.ok(isWritten);
 });
 
 test('servers are named under tags and by groups of agents, as a list or a text, each once', () => {
