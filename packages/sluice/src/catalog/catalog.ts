@@ -2,7 +2,7 @@ import { application1m, application1s, applicationMap1m, applicationMap1s } from
 import { applicationLog } from './application-log.ts';
 import { fileAggEvent, fileEvent, fileMgmtEvent, procOpsEvent, procPermEvent, resourceEvent } from './events.ts';
 import { deepflowCollector, deepflowServer, externalMetrics } from './external-metrics.ts';
-import { customTagMap, nameMap, observedField } from './flow-tags.ts';
+import { customTagMap, nameMap, observedField, parentMap } from './flow-tags.ts';
 import { idMessage } from './id-messages.ts';
 import { l4FlowLog } from './l4-flow-log.ts';
 import { l4Packet } from './l4-packet.ts';
@@ -15,7 +15,7 @@ import { trafficPolicy1m } from './traffic-policy.ts';
 import type { DataSource } from './types.ts';
 
 /** Version of the set of data sources and their columns; raised with every change, kept in each journal segment's index. */
-export const CATALOG_VERSION = 4;
+export const CATALOG_VERSION = 5;
 
 /** Every data source of the hub. */
 export const dataSources: readonly DataSource[] = [
@@ -49,6 +49,7 @@ export const dataSources: readonly DataSource[] = [
   applicationLog,
   nameMap,
   customTagMap,
+  parentMap,
   idMessage,
   observedField,
   ...rollUps.map(({ to }) => to),

@@ -1,39 +1,8 @@
+import { customFieldViews } from './custom-field-views.ts';
+import { number, selected, signed, tableIn, text, type DerivedColumn, type DerivedTable } from './derived.ts';
 import { deviceTypeNames, namedCodes, namedNumbers } from './enums.ts';
-import { customTagMap, nameMap, observedField } from './flow-tags.ts';
-import { series } from './prometheus.ts';
+import { customTagMap, nameMap, parentMap, PARENTS, type ParentColumn } from './flow-tags.ts';
 import type { DataSource } from './types.ts';
-
-/**
- * What queries written for DeepFlow find in flow_tag, by its names: dictionaries (`dictGet('flow_tag.pod_map', 'name', toUInt64(pod_id))`, and SELECT
- * as of a table) and views, all made of tables that hold the rows.
- */
-export interface DerivedTable {
-  readonly database: string;
-  readonly name: string;
-  readonly description: string;
-  readonly columns: readonly DerivedColumn[];
-  /** Columns that a dictionary is asked by; absent: a view. */
-  readonly key?: readonly string[];
-  /** Absent: it is made of nothing but what stands in `query`. */
-  readonly from?: DataSource;
-  /** A SELECT with the columns by name; FROM_TABLE stands for the table's name. */
-  readonly query: string;
-}
-
-export interface DerivedColumn {
-  readonly name: string;
-  /** ClickHouse type, in ClickHouse's own spelling. */
-  readonly type: string;
-  /** How it is made of the columns of the query's rows. */
-  readonly expression: string;
-}
-
-export const FROM_TABLE = '{table}';
-
-const column = (type: string) => (name: string, expression: string) => ({ name, type, expression });
-const text = column('String');
-const number = column('UInt64');
-const signed = column('Int64');
 
 /** What the hub does not know of a resource. */
 const noText = (name: string) => text(name, "''");
@@ -43,29 +12,69 @@ const team = number('team_id', 'toUInt64(1)');
 const domain = noNumber('domain_id');
 const subDomain = noNumber('sub_domain_id');
 
+/** Id of what a resource is part of. */
+function parent(own: ParentColumn, make = number): DerivedColumn {
+  const { type } = make(own, own);
+  return make(own, `to${type}(${own})`);
+}
+
 const id = number('id', 'toUInt64(id)');
 /** What is gone keeps its name, as rows still have its number. */
 const name = text('name', "if(is_deleted = 1, concat(name, ' (deleted)'), name)");
 
-function selected(columns: readonly DerivedColumn[], from: string): string {
-  return `SELECT ${columns.map((one) => `${one.expression} AS \`${one.name}\``).join(', ')} FROM ${from}`;
+/** The last row of each key. Not FINAL: a cluster may have rows of one key on several shards. */
+function latest(source: DataSource, condition: string, by: string): string {
+  return `(SELECT * FROM ${tableIn(source)} WHERE ${condition} ORDER BY time DESC LIMIT 1 BY ${by})`;
 }
 
-/** The last row of each key. Not FINAL: a cluster may have rows of one key on several shards. */
-function latest(condition: string, by: string): string {
-  return `(SELECT * FROM ${FROM_TABLE} WHERE ${condition} ORDER BY time DESC LIMIT 1 BY ${by})`;
+/** Rows that a dictionary is made of, as they stand in a query. */
+interface Rows {
+  readonly from: readonly DataSource[];
+  readonly text: string;
+}
+
+/** Rows with another table's, by a column of both. */
+function joined(rows: string, others: string, by: string): string {
+  return `(SELECT * FROM ${rows} AS row LEFT JOIN (${others}) AS other USING (${by}))`;
+}
+
+function parentsIn(columns: readonly DerivedColumn[]): readonly ParentColumn[] {
+  return PARENTS.filter((one) => columns.some((own) => own.name === one));
+}
+
+/** Rows about resources of a kind, with what those are part of where columns need it. */
+function withParents({ from, text: rows }: Rows, kind: string, columns: readonly DerivedColumn[]): Rows {
+  const needed = parentsIn(columns);
+  if (needed.length === 0) return { from, text: rows };
+  const parents = `SELECT id, ${needed.join(', ')} FROM ${latest(parentMap, `kind = '${kind}'`, 'id')}`;
+  return { from: [...from, parentMap], text: joined(rows, parents, 'id') };
+}
+
+const machines = ['host', 'chost', 'pod_node'] as const;
+
+/** Rows with names of machines where columns need them. */
+function withMachines(rows: string, columns: readonly DerivedColumn[]): string {
+  let all = rows;
+  for (const kind of machines) {
+    if (!columns.some((own) => own.name === `${kind}_name`)) continue;
+    const others = latest(nameMap, `kind = '${kind}'`, 'id');
+    all = joined(all, `SELECT id AS ${kind}_id, ${name.expression} AS ${kind}_name FROM ${others}`, `${kind}_id`);
+  }
+  return all;
 }
 
 function nameDictionary(table: string, kind: string, columns: readonly DerivedColumn[]): DerivedTable {
   const all = [id, name, ...columns];
+  const own = { from: [nameMap], text: latest(nameMap, `kind = '${kind}'`, 'id') };
+  const { from, text: rows } = withParents(own, kind, columns);
   return {
     database: 'flow_tag',
     name: table,
     description: `Names of resources of kind ${kind}`,
     columns: all,
     key: ['id'],
-    from: nameMap,
-    query: selected(all, latest(`kind = '${kind}'`, 'id')),
+    from,
+    query: selected(all, withMachines(rows, columns)),
   };
 }
 
@@ -73,50 +82,50 @@ const names: readonly DerivedTable[] = [
   nameDictionary('region_map', 'region', [icon]),
   nameDictionary('az_map', 'az', [icon, team, domain]),
   nameDictionary('l3_epc_map', 'vpc', [icon, noText('uid'), team, domain]),
-  nameDictionary('subnet_map', 'subnet', [icon, team, domain, subDomain, noNumber('l3_epc_id')]),
+  nameDictionary('subnet_map', 'subnet', [icon, team, domain, subDomain, parent('l3_epc_id')]),
   nameDictionary('chost_map', 'chost', [
-    noNumber('host_id'),
-    noNumber('l3_epc_id'),
+    parent('host_id'),
+    parent('l3_epc_id'),
     noText('hostname'),
     noText('ip'),
-    noNumber('subnet_id'),
+    parent('subnet_id'),
     team,
     domain,
   ]),
   nameDictionary('pod_cluster_map', 'pod_cluster', [icon, team, domain, subDomain]),
-  nameDictionary('pod_node_map', 'pod_node', [icon, team, domain, subDomain, noNumber('pod_cluster_id')]),
-  nameDictionary('pod_ns_map', 'pod_ns', [icon, noNumber('pod_cluster_id'), team, domain, subDomain]),
+  nameDictionary('pod_node_map', 'pod_node', [icon, team, domain, subDomain, parent('pod_cluster_id')]),
+  nameDictionary('pod_ns_map', 'pod_ns', [icon, parent('pod_cluster_id'), team, domain, subDomain]),
   nameDictionary('pod_group_map', 'pod_group', [
     number('pod_group_type', 'toUInt64(device_type)'),
     icon,
-    noNumber('pod_cluster_id'),
-    noNumber('pod_ns_id'),
+    parent('pod_cluster_id'),
+    parent('pod_ns_id'),
     team,
     domain,
     subDomain,
   ]),
   nameDictionary('pod_service_map', 'pod_service', [
-    noNumber('pod_cluster_id'),
-    noNumber('pod_ns_id'),
+    parent('pod_cluster_id'),
+    parent('pod_ns_id'),
     team,
     domain,
     subDomain,
   ]),
   nameDictionary('pod_map', 'pod', [
     icon,
-    noNumber('pod_cluster_id'),
-    noNumber('pod_ns_id'),
-    noNumber('pod_node_id'),
+    parent('pod_cluster_id'),
+    parent('pod_ns_id'),
+    parent('pod_node_id'),
     noNumber('pod_service_id'),
-    noNumber('pod_group_id'),
+    parent('pod_group_id'),
     team,
     domain,
     subDomain,
   ]),
   nameDictionary('gprocess_map', 'gprocess', [
     icon,
-    signed('chost_id', 'toInt64(0)'),
-    signed('l3_epc_id', 'toInt64(0)'),
+    parent('chost_id', signed),
+    parent('l3_epc_id', signed),
     noNumber('biz_type'),
     team,
     domain,
@@ -126,7 +135,7 @@ const names: readonly DerivedTable[] = [
   nameDictionary('vtap_map', 'agent', [
     signed('type', 'toInt64(0)'),
     team,
-    ...['host', 'chost', 'pod_node'].flatMap((kind) => [signed(`${kind}_id`, 'toInt64(0)'), noText(`${kind}_name`)]),
+    ...machines.flatMap((kind) => [parent(`${kind}_id`, signed), text(`${kind}_name`, `${kind}_name`)]),
   ]),
 ];
 
@@ -150,8 +159,8 @@ const devices: DerivedTable = {
   description: 'Names of all resources that have a number in l3_device_type and auto_*_type',
   columns: deviceColumns,
   key: ['devicetype', 'deviceid'],
-  from: nameMap,
-  query: `${selected(deviceColumns, latest('device_type != 0', 'kind, id'))} ARRAY JOIN if(device_type = 11, [11, 102], [device_type]) AS type`,
+  from: [nameMap],
+  query: `${selected(deviceColumns, latest(nameMap, 'device_type != 0', 'kind, id'))} ARRAY JOIN if(device_type = 11, [11, 102], [device_type]) AS type`,
 };
 
 interface TagFamily {
@@ -164,7 +173,7 @@ interface TagFamily {
   readonly others: readonly DerivedColumn[];
 }
 
-const kubernetes = [noNumber('l3_epc_id'), noNumber('pod_ns_id'), team, domain, subDomain];
+const kubernetes = [parent('l3_epc_id'), parent('pod_ns_id'), team, domain, subDomain];
 
 const families: readonly TagFamily[] = [
   ...(['label', 'annotation', 'env'] as const).flatMap((word) =>
@@ -196,11 +205,13 @@ const families: readonly TagFamily[] = [
 ];
 
 function tagDictionaries({ kind, family, one, all, allColumn, others }: TagFamily): readonly DerivedTable[] {
-  const rows = latest(`kind = '${kind}' AND family = '${family}'`, 'id, name');
+  const tags = latest(customTagMap, `kind = '${kind}' AND family = '${family}'`, 'id, name');
+  const { from, text: rows } = withParents({ from: [customTagMap], text: tags }, kind, others);
   const each = [id, text('key', 'name'), text('value', 'value'), ...others];
   const json = 'toJSONString(mapFromArrays(groupArray(name), groupArray(value)))';
   const together = [id, text(allColumn, json), ...others];
-  const common = { database: 'flow_tag', from: customTagMap } as const;
+  const common = { database: 'flow_tag', from } as const;
+  const resource = ['id', ...parentsIn(others)].join(', ');
   return [
     {
       ...common,
@@ -216,7 +227,7 @@ function tagDictionaries({ kind, family, one, all, allColumn, others }: TagFamil
       description: `All of ${family} of a resource of kind ${kind}, as JSON`,
       columns: together,
       key: ['id'],
-      query: `${selected(together, rows)} WHERE is_deleted = 0 GROUP BY id`,
+      query: `${selected(together, rows)} WHERE is_deleted = 0 GROUP BY ${resource}`,
     },
   ];
 }
@@ -240,6 +251,7 @@ function listDictionary({ structure, rows, ...rest }: Listed): DerivedTable {
   return {
     ...rest,
     database: 'flow_tag',
+    from: [],
     query: selected(rest.columns, `values(${quoted(structure)}, ${rows.map((row) => `(${row})`).join(', ')})`),
   };
 }
@@ -274,124 +286,11 @@ const lists: readonly DerivedTable[] = [
   }),
 ];
 
-const word = column('LowCardinality(String)');
-const seconds = column("DateTime('UTC')");
-const small = column('UInt16');
-const as = (make: ReturnType<typeof column>, own: string) => make(own, `\`${own}\``);
-
-const seenIn = [
-  as(seconds, 'time'),
-  word('table', 'table_name'),
-  as(column('Int32'), 'vpc_id'),
-  as(small, 'pod_ns_id'),
-];
-const field = [as(word, 'field_type'), as(word, 'field_name'), as(word, 'field_value_type')];
-const fieldColumns = [...seenIn, ...field, as(small, 'team_id')];
-const valueColumns = [...fieldColumns, as(text, 'field_value'), as(number, 'count')];
-const applicationColumns = [
-  as(seconds, 'time'),
-  word('table', 'table_name'),
-  word('app_service', 'field_name'),
-  word('app_instance', 'field_value'),
-  as(small, 'team_id'),
-];
-
-interface Observed {
-  readonly name: string;
-  readonly database: string;
-  readonly record: 'field' | 'value' | 'application';
-  readonly columns: readonly DerivedColumn[];
-  readonly description: string;
-}
-
-function observedView({ name: view, database, record, columns, description }: Observed): DerivedTable {
-  return {
-    database: 'flow_tag',
-    name: view,
-    description,
-    columns,
-    from: observedField,
-    query: `${selected(columns, FROM_TABLE)} WHERE database = '${database}' AND record = '${record}'`,
-  };
-}
-
-const FIELD_DATABASES = [
-  'flow_log',
-  'event',
-  'profile',
-  'application_log',
-  'ext_metrics',
-  'deepflow_tenant',
-  'deepflow_admin',
-];
-const APPLICATION_DATABASES = ['flow_log', 'flow_metrics', 'profile'];
-
-const observed: readonly DerivedTable[] = [
-  ...FIELD_DATABASES.flatMap((database) => [
-    observedView({
-      name: `${database}_custom_field`,
-      database,
-      record: 'field',
-      columns: fieldColumns,
-      description: `Names of custom fields in tables of ${database}, by hour`,
-    }),
-    observedView({
-      name: `${database}_custom_field_value`,
-      database,
-      record: 'value',
-      columns: valueColumns,
-      description: `Values of custom fields in tables of ${database}, by hour`,
-    }),
-  ]),
-  ...APPLICATION_DATABASES.map((database) =>
-    observedView({
-      name: `${database}_app_service`,
-      database,
-      record: 'application',
-      columns: applicationColumns,
-      description: `Applications and their instances in tables of ${database}, by hour`,
-    }),
-  ),
-];
-
-/** Labels of Prometheus series stand in their own table: no more than a view of it is needed. */
-function labelView(view: string, more: readonly DerivedColumn[], description: string): DerivedTable {
-  const columns = [
-    seconds('time', "toDateTime(time, 'UTC')"),
-    word('table', 'metric_name'),
-    column('Int32')('vpc_id', 'l3_epc_id'),
-    as(small, 'pod_ns_id'),
-    word('field_type', "toLowCardinality('tag')"),
-    word('field_name', 'label'),
-    word('field_value_type', "toLowCardinality('string')"),
-    small('team_id', 'toUInt16(1)'),
-    ...more,
-  ];
-  return {
-    database: 'flow_tag',
-    name: view,
-    description,
-    columns,
-    from: series,
-    query: `${selected(columns, FROM_TABLE)} ARRAY JOIN mapKeys(labels) AS label, mapValues(labels) AS label_value`,
-  };
-}
-
-const labels: readonly DerivedTable[] = [
-  labelView('prometheus_custom_field', [], 'Names of labels of Prometheus series'),
-  labelView(
-    'prometheus_custom_field_value',
-    [text('field_value', 'label_value'), number('count', 'toUInt64(1)')],
-    'Values of labels of Prometheus series',
-  ),
-];
-
 /** Every derived table; each after those that it is made of. */
 export const derivedTables: readonly DerivedTable[] = [
   ...names,
   devices,
   ...families.flatMap((family) => tagDictionaries(family)),
   ...lists,
-  ...observed,
-  ...labels,
+  ...customFieldViews,
 ];

@@ -68,9 +68,51 @@ export const customTagMap: DataSource = {
   orderBy: ['kind', 'id', 'family', 'name'],
 };
 
+/** What resources are part of, as the columns of rows call it. */
+export const PARENTS = [
+  'l3_epc_id',
+  'subnet_id',
+  'host_id',
+  'chost_id',
+  'pod_cluster_id',
+  'pod_node_id',
+  'pod_ns_id',
+  'pod_group_id',
+] as const;
+export type ParentColumn = (typeof PARENTS)[number];
+
+/**
+ * Told by each hub that describes the resource, as custom tags are: the one that gives ids need not know more of it than its name. Of what is gone the
+ * last row stays, as rows still have its number.
+ */
+export const parentMap: DataSource = {
+  ...common,
+  id: 'flow_tag.parent_map',
+  table: 'parent_map',
+  description: 'What resources are part of, by kind and id; 0: nothing of that kind, or it is not known',
+  columns: [
+    word(
+      'kind',
+      'Kind of resource: subnet, chost, pod_node, pod_ns, pod_group, pod_service, pod, agent, gprocess',
+      key,
+    ),
+    u32('id', 'Id of the resource', key),
+    i32('l3_epc_id', 'VPC of its first address', key),
+    u16('subnet_id', 'Subnet of that address', key),
+    u16('host_id', 'Machine below it', key),
+    u32('chost_id', 'Cloud host that an agent or a process runs on', key),
+    u16('pod_cluster_id', 'Cluster', key),
+    u32('pod_node_id', 'Node that it runs on', key),
+    u16('pod_ns_id', 'Namespace', key),
+    u32('pod_group_id', 'Workload', key),
+    time,
+  ],
+  orderBy: ['kind', 'id'],
+};
+
 /**
  * Which custom fields there are: names of attributes, tags and measurements, and their values, by hour. One table for all databases; DeepFlow's
- * `<database>_custom_field` and the like are views of it (derived-tables.ts).
+ * `<database>_custom_field` and the like are views of it (custom-field-views.ts).
  */
 export const observedField: DataSource = {
   id: 'flow_tag.observed_field',

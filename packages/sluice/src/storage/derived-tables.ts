@@ -1,6 +1,6 @@
 import { hash } from 'node:crypto';
 import { databaseOf } from '../catalog/catalog.ts';
-import { FROM_TABLE, type DerivedColumn, type DerivedTable } from '../catalog/derived-tables.ts';
+import { tableIn, type DerivedColumn, type DerivedTable } from '../catalog/derived.ts';
 import { identifier, joinSql, secretLiteral, sql, statementText, trustedSql, type Sql } from './sql.ts';
 
 /**
@@ -30,8 +30,11 @@ export interface DerivedStatement {
 /** The statement that makes a derived table, or makes it anew. */
 export function createDerived(table: DerivedTable, org: number, options: DerivedOptions): DerivedStatement {
   const database = databaseOf(table, org);
-  const from = table.from === undefined ? undefined : identifier(databaseOf(table.from, org), table.from.table);
-  const query = table.query.replaceAll(FROM_TABLE, () => (from === undefined ? '' : statementText(from)));
+  const from = table.from.map((source) => identifier(databaseOf(source, org), source.table));
+  const query = table.from.reduce(
+    (text, source, place) => text.replaceAll(tableIn(source), () => statementText(from[place]!)),
+    table.query,
+  );
   const { key } = table;
   const body = key === undefined ? sql`AS ${trustedSql(query)}` : dictionaryBody({ table, key, query, from, options });
   const kind = trustedSql(key === undefined ? 'VIEW' : 'DICTIONARY');
@@ -52,7 +55,7 @@ interface Dictionary {
   readonly table: DerivedTable;
   readonly key: readonly string[];
   readonly query: string;
-  readonly from: Sql | undefined;
+  readonly from: readonly Sql[];
   readonly options: DerivedOptions;
 }
 
@@ -63,11 +66,12 @@ function dictionaryBody({ table, key, query, from, options: { login } }: Diction
     ', ',
   );
   const user = login === undefined ? sql`` : sql`USER ${login.username} PASSWORD ${secretLiteral(login.password)} `;
-  const newest = from === undefined ? sql`` : sql` INVALIDATE_QUERY ${`SELECT max(time) FROM ${statementText(from)}`}`;
+  const times = from.map((source) => `toString((SELECT max(time) FROM ${statementText(source)}))`);
+  const newest = times.length === 0 ? sql`` : sql` INVALIDATE_QUERY ${`SELECT ${times.join(" || ' ' || ")}`}`;
   const source = sql`SOURCE(CLICKHOUSE(${user}QUERY ${query}${newest}))`;
   const layout = trustedSql(key.length === 1 ? 'HASHED()' : 'COMPLEX_KEY_HASHED()');
   // What is made of nothing but its statement never changes.
-  const lifetime = from === undefined ? sql`LIFETIME(0)` : sql`LIFETIME(MIN ${LIFETIME.min} MAX ${LIFETIME.max})`;
+  const lifetime = from.length === 0 ? sql`LIFETIME(0)` : sql`LIFETIME(MIN ${LIFETIME.min} MAX ${LIFETIME.max})`;
   return sql`(${columns}) PRIMARY KEY ${keys} ${source} LAYOUT(${layout}) ${lifetime}`;
 }
 

@@ -14,7 +14,7 @@ export interface ReloadOptions {
 const GATHER_MS = 2000;
 
 const TABLES: ReadonlySet<string> = new Set(
-  derivedTables.flatMap(({ key, from }) => (key === undefined || from === undefined ? [] : [from.id])),
+  derivedTables.flatMap(({ key, from }) => (key === undefined ? [] : from.map(({ id }) => id))),
 );
 
 /**

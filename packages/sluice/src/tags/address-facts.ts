@@ -72,7 +72,8 @@ export function addressFacts(facts: Facts, known: Known, { resource, place, word
     }
     if (first < 0) first = added;
   }
-  return first < 0 ? chosen : first;
+  facts.mainRow = first < 0 ? chosen : first;
+  return facts.mainRow;
 }
 
 function claimMac(facts: Facts, row: number, vpc: number, mac: number): void {

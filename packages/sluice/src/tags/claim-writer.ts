@@ -31,7 +31,7 @@ export class ClaimWriter {
   }
 
   /** Puts facts into the tables, to be true from a second on. */
-  begin(facts: Facts, fromS: number): Pick<Held, 'claims' | 'rows' | 'agentRow' | 'fromS'> {
+  begin(facts: Facts, fromS: number): Pick<Held, 'claims' | 'rows' | 'row' | 'agentRow' | 'fromS'> {
     const { resources, claims } = this.#inventory;
     const rows: number[] = [];
     for (let i = 0; i < facts.rowCount; i++) {
@@ -58,7 +58,7 @@ export class ClaimWriter {
       else table.begin(entry, fromS);
     }
     if (added.length > 0) this.#changeAt(fromS);
-    return { claims: added, rows, agentRow, fromS };
+    return { claims: added, rows, row: rows[facts.mainRow] ?? 0, agentRow, fromS };
   }
 
   /** What was true of a resource is so until a second. */

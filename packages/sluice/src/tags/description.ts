@@ -45,6 +45,11 @@ export interface ResourceRef {
   readonly key: string;
 }
 
+/** What an agent and its processes run on. */
+export interface MachineRef extends ResourceRef {
+  readonly kind: 'chost' | 'pod_node';
+}
+
 interface Common {
   readonly key: string;
   /** As people call it. */
@@ -217,6 +222,7 @@ export interface Process extends Common {
   readonly id: number;
   /** Agent on whose machine it runs. */
   readonly agent: number;
+  readonly machine?: MachineRef;
   readonly pid: number;
   /** Pod in which it runs: by its key, else the pod with this container. */
   readonly pod?: string;
@@ -231,6 +237,7 @@ export interface Agent extends Common {
   readonly vpc?: string;
   /** Its own address. */
   readonly address?: string;
+  readonly machine?: MachineRef;
   /** Cluster in which it looks for pods by name. */
   readonly cluster?: string;
 }

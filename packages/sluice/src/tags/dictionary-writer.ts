@@ -5,10 +5,12 @@ import type { Batch } from '../batch/batch.ts';
 import { rateLimited, type Log } from '../telemetry/log.ts';
 import { WORKLOAD_TYPES, type Pairs, type Resource, type ResourceKind } from './description.ts';
 import { DictionaryRows } from './dictionary-rows.ts';
+import type { Held } from './held.ts';
 import type { IdRecord } from './id-file.ts';
 import { isForeign } from './ids.ts';
 import { kindFacts, RESOURCE_KINDS } from './kinds.ts';
 import type { OrgInventory } from './org-inventory.ts';
+import { parentsOf, PARTS } from './parents.ts';
 import { Slices } from './slices.ts';
 
 export interface DictionaryWriterOptions {
@@ -68,6 +70,8 @@ export class DictionaryWriter {
   #names = new Map<ResourceKind, Map<number, string>>();
   /** And of custom tags, by place in FAMILIES and id. */
   #pairs = new Map<number, Map<number, Pairs>>();
+  /** And of what resources are part of, by kind and id. */
+  #parents = new Map<ResourceKind, Map<number, string>>();
   #namesVersion = 0;
   #tagsVersion = 0;
   #tagsMs = -Infinity;
@@ -111,10 +115,12 @@ export class DictionaryWriter {
     if (isRepeat) {
       this.#names = new Map();
       this.#pairs = new Map();
+      this.#parents = new Map();
     }
     const writing = { slices: new Slices(), pending: [] };
     if (isRepeat || toldAs !== this.#toldAs || version !== this.#namesVersion) {
       await this.#writeNames(isRepeat || toldAs !== this.#toldAs, writing);
+      await this.#writeParents(isRepeat, writing);
       this.#namesVersion = version;
       this.#toldAs = toldAs;
     }
@@ -145,6 +151,25 @@ export class DictionaryWriter {
       await this.#flush(writing.pending);
     } catch (error) {
       ids.putBackUntold(untold);
+      throw error;
+    }
+  }
+
+  /** Who gives ids plays no part in it: it is told by whoever describes the resource. */
+  async #writeParents(isAll: boolean, writing: Writing): Promise<void> {
+    const { builder } = this.#options.org;
+    const applied = builder.takeApplied();
+    try {
+      for (const kind of PARTS) {
+        for (const key of isAll ? builder.all(kind).keys() : (applied.get(kind) ?? [])) {
+          const held = builder.find(kind, key);
+          if (held !== undefined) this.#parentsOf(held, writing.pending);
+          if (this.#isPauseDue(writing)) await this.#pause(writing);
+        }
+      }
+      await this.#flush(writing.pending);
+    } catch (error) {
+      builder.putBackApplied(applied);
       throw error;
     }
   }
@@ -194,6 +219,20 @@ export class DictionaryWriter {
     const said = `${goneS === 0 ? '' : 'gone '}${type} ${term} ${crc32(key)} ${name}`;
     if (known.get(id) === said) return;
     this.#rows.addName({ kind, id, deviceType: type, name, key, term, isDeleted: goneS !== 0 }, this.#now());
+    pending.push(() => known.set(id, said));
+  }
+
+  #parentsOf(held: Held, pending: (() => void)[]): void {
+    const { builder, live } = this.#options.org;
+    const { id, resource } = held;
+    if (id === 0) return;
+    const { kind } = resource;
+    const known = this.#parents.get(kind) ?? new Map<number, string>();
+    this.#parents.set(kind, known);
+    const parents = parentsOf({ find: builder.lookup, words: live.resources.words }, held);
+    const said = parents.join(' ');
+    if (known.get(id) === said) return;
+    this.#rows.addParents({ kind, id, parents }, this.#now());
     pending.push(() => known.set(id, said));
   }
 

@@ -128,6 +128,7 @@ function podFacts(facts: Facts, known: Known, resource: Pod, id: number): void {
   if (row < 0 && node?.resource.kind === 'pod_node')
     row = nodeRow(facts, known, { node: node.resource, id: node.id, own });
   if (row < 0) row = facts.row(baseWords(words));
+  facts.mainRow = row;
   facts.claimRow('pod', row, [id]);
   textHash.set(Buffer.from(resource.name));
   if (place.cluster !== 0) facts.claimRow('podName', row, [place.cluster, textHash.low, textHash.high]);

@@ -10,6 +10,8 @@ import { WORDS, word, type Resource } from './resource-table.ts';
 export class Facts {
   rows: Uint32Array = new Uint32Array(64 * ROW);
   rowCount = 0;
+  /** Number of the row that stands for the resource, -1 = none. */
+  mainRow = -1;
   claims: Uint32Array = new Uint32Array(64 * CLAIM);
   claimCount = 0;
   /** Row of agents: VPC, whether IPv4, IPv4 address, four words, cluster. */
@@ -23,6 +25,7 @@ export class Facts {
 
   begin(rank: number): void {
     this.rowCount = 0;
+    this.mainRow = -1;
     this.claimCount = 0;
     this.hasAgent = false;
     this.agent.fill(0);
@@ -74,7 +77,7 @@ export class Facts {
     mix(this.claims, this.claimCount * CLAIM);
     mix(this.agent, this.hasAgent ? 8 : 0);
     mix(this.peers, this.peers.length);
-    mix([this.rank / 2 ** 32, this.rank], 2);
+    mix([this.rank / 2 ** 32, this.rank, this.mainRow], 3);
     return hash.low * 2 ** 21 + (hash.high >>> 11);
   }
 

@@ -12,6 +12,8 @@ export interface Held {
   /** Claims, entry * CLAIM_TABLES + number of the table. */
   readonly claims: readonly number[];
   readonly rows: readonly number[];
+  /** The row that stands for it, one of `rows`; 0 = none. */
+  readonly row: number;
   readonly agentRow: number;
   /** Since when the claims are true, epoch seconds. */
   readonly fromS: number;

@@ -41,6 +41,7 @@ export class InventoryBuilder {
   readonly #unnumbered = new Map<ResourceKind, Set<string>>(RESOURCE_KINDS.map((kind) => [kind, new Set()]));
   /** Keys of nodes by name. */
   readonly #nodes = new Map<string, Set<string>>();
+  #applied: Dirty = new Map();
 
   constructor(inventory: LiveInventory, ids: Ids, onFault: OnFault) {
     this.inventory = inventory;
@@ -139,6 +140,18 @@ export class InventoryBuilder {
     }
   }
 
+  /** Resources that were worked out since this was last called: what they are part of may be something else now. */
+  takeApplied(): Dirty {
+    const applied = this.#applied;
+    this.#applied = new Map();
+    return applied;
+  }
+
+  /** Nothing could be done with them. */
+  putBackApplied(applied: Dirty): void {
+    for (const [kind, keys] of applied) for (const key of keys) mark(this.#applied, kind, key);
+  }
+
   /** Makes what was prepared true; false when nothing was. */
   publish(): boolean {
     return this.#writer.publish();
@@ -207,6 +220,7 @@ export class InventoryBuilder {
   }
 
   #apply({ resource, id, precedence, before, noticedS, newFromS, since }: Applying): void {
+    mark(this.#applied, resource.kind, resource.key);
     const unnumbered = this.#unnumbered.get(resource.kind)!;
     if (id === 0) unnumbered.add(resource.key);
     else unnumbered.delete(resource.key);

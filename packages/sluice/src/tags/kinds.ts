@@ -43,8 +43,8 @@ export const KINDS = {
     mostIds: 0xffff_ffff,
     addressRank: 1,
   },
-  agent: { parents: ['vpc', 'pod_cluster'], mostIds: 0xffff },
-  gprocess: { parents: ['pod'], device: 120, mostIds: 0xffff_ffff },
+  agent: { parents: ['vpc', 'pod_cluster', 'pod_node', 'chost'], mostIds: 0xffff },
+  gprocess: { parents: ['pod_node', 'chost', 'pod'], device: 120, mostIds: 0xffff_ffff },
   custom_service: {
     parents: ['vpc', 'host', 'pod_cluster', 'pod_group', 'chost', 'pod', 'pod_service'],
     device: 104,

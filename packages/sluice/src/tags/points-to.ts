@@ -1,4 +1,4 @@
-import type { Resource, ResourceKind } from './description.ts';
+import type { MachineRef, Resource, ResourceKind } from './description.ts';
 
 /** Keys of resources for which something else follows now, by kind. */
 export type Dirty = Map<ResourceKind, Set<string>>;
@@ -6,6 +6,7 @@ export type Dirty = Map<ResourceKind, Set<string>>;
 /** Whether what follows from a resource may be something else because of others that changed. */
 export function pointsTo(resource: Resource, dirty: Dirty, containers: ReadonlySet<string>): boolean {
   const has = (kind: ResourceKind, key: string | undefined) => key !== undefined && dirty.get(kind)?.has(key) === true;
+  const isOn = (machine: MachineRef | undefined) => machine !== undefined && has(machine.kind, machine.key);
   switch (resource.kind) {
     case 'region':
       return false;
@@ -18,9 +19,10 @@ export function pointsTo(resource: Resource, dirty: Dirty, containers: ReadonlyS
     case 'pod_group':
       return has('pod_cluster', resource.cluster) || has('pod_ns', resource.namespace);
     case 'agent':
-      return has('vpc', resource.vpc) || has('pod_cluster', resource.cluster);
+      return has('vpc', resource.vpc) || has('pod_cluster', resource.cluster) || isOn(resource.machine);
     case 'gprocess':
-      return has('pod', resource.pod) || (resource.container !== undefined && containers.has(resource.container));
+      if (resource.container !== undefined && containers.has(resource.container)) return true;
+      return has('pod', resource.pod) || isOn(resource.machine);
     case 'custom_service':
       return resource.members.some((one) => (one.kind === 'address' ? has('vpc', one.vpc) : has(one.kind, one.key)));
     case 'subnet':

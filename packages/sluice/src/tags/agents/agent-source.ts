@@ -2,12 +2,12 @@ import { errorText } from '../../base/errors.ts';
 import type { AgentReports, KnownAgentFacts, KnownAgents, ReportChange } from '../../base/ports.ts';
 import { rateLimited, type Log } from '../../telemetry/log.ts';
 import type { Metrics } from '../../telemetry/metrics.ts';
-import type { Resource, ResourceRef } from '../description.ts';
+import type { MachineRef, Resource, ResourceRef } from '../description.ts';
 import { JoinedResources } from '../joined-resources.ts';
 import { isSame } from '../merge.ts';
 import { Slices } from '../slices.ts';
 import type { Description, Source, SourceChange, SourceState } from '../source.ts';
-import { describeMachine, type MachineAs } from './machine.ts';
+import { describeMachine, machineIn, type MachineAs } from './machine.ts';
 import { ReportedCluster, type SkipReason } from './reported-cluster.ts';
 
 export interface AgentSourceOptions {
@@ -125,7 +125,7 @@ export class AgentSource implements Source {
       if (old?.kubernetesClusterId !== one.kubernetesClusterId || wasGone !== isGone) this.#enqueue(`host ${agentId}`);
       if (wasGone && !isGone) this.#enqueueClustersOf(agentId);
     }
-    const described = known.map(agentResource);
+    const described = known.map((one) => agentResource(one, machineIn(this.#hosts.get(one.agentId) ?? [])));
     if (!isSame(described, this.#described)) {
       const kept = new Set(described.map(({ key }) => key));
       for (const old of this.#described) if (!kept.has(old.key)) this.#resources.remove(AGENTS_PART, old);
@@ -295,7 +295,7 @@ export class AgentSource implements Source {
   }
 }
 
-function agentResource(facts: KnownAgentFacts): Resource {
+function agentResource(facts: KnownAgentFacts, machine: MachineRef | undefined): Resource {
   const { agentId, name, vpcId, address, kubernetesClusterId: cluster } = facts;
   return {
     kind: 'agent',
@@ -304,6 +304,7 @@ function agentResource(facts: KnownAgentFacts): Resource {
     name,
     ...(vpcId > 0 ? { vpc: String(vpcId) } : {}),
     ...(address === '' ? {} : { address }),
+    ...(machine === undefined ? {} : { machine }),
     ...(cluster === '' ? {} : { cluster }),
   };
 }

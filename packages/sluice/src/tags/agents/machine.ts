@@ -1,7 +1,7 @@
 import type { HostReport } from '../../base/ports.ts';
 import { isGlobalUnicast } from '../address-kinds.ts';
 import { ParsedAddress } from '../../base/address.ts';
-import type { Interface, Resource } from '../description.ts';
+import type { Interface, MachineRef, Resource } from '../description.ts';
 import { readAddress, readIpAddress, type HostAddress, type HostInterface } from './ip-address.ts';
 
 /** What a machine is in the inventory. */
@@ -44,6 +44,7 @@ export function describeMachine(report: HostReport, as: MachineAs): Machine {
   if (vpc !== undefined) {
     for (const cidr of cidrs) resources.push({ kind: 'subnet', key: `${vpc}/${cidr}`, name: cidr, vpc, cidrs: [cidr] });
   }
+  const machine = machineIn(resources);
   for (const { pid, gpid, name, processName, containerId, startS } of processes.slice(0, MOST_PROCESSES)) {
     if (gpid === 0 || pid === 0) continue;
     resources.push({
@@ -52,12 +53,19 @@ export function describeMachine(report: HostReport, as: MachineAs): Machine {
       id: gpid,
       name: (name || processName).slice(0, MOST_TEXT),
       agent: agentId,
+      ...(machine === undefined ? {} : { machine }),
       pid,
       ...(containerId === '' ? {} : { container: containerId }),
       ...(startS === 0 ? {} : { since: startS }),
     });
   }
   return { resources, leftOut: leftOut + Math.max(0, processes.length - MOST_PROCESSES) };
+}
+
+/** Which of the resources that a report tells of is the machine. */
+export function machineIn(described: readonly Resource[]): MachineRef | undefined {
+  for (const { kind, key } of described) if (kind === 'chost' || kind === 'pod_node') return { kind, key };
+  return undefined;
 }
 
 interface Interfaces {

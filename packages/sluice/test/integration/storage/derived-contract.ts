@@ -11,7 +11,7 @@ import { createLog } from '../../../src/telemetry/log.ts';
 
 const log = createLog({ level: 'silent' });
 const ORG = 7;
-const used = new Set(derivedTables.map(({ from }) => from));
+const used = new Set(derivedTables.flatMap(({ from }) => from));
 
 /** Rows of a statement whose columns are texts. */
 export async function rowsOf(store: Store, statement: string): Promise<string[]> {
@@ -60,6 +60,64 @@ export function derivedContract(engine: string, open: () => Store): void {
         'cart-1',
         'cart-0 (deleted)',
       ]);
+    });
+
+    it('tell what resources are part of, also of what is gone', async () => {
+      const store = open();
+      await makeTables(store);
+      await store.command(sql`INSERT INTO flow_tag.name_map (kind, id, device_type, name, is_deleted, time) VALUES
+        ('pod', 21, 10, 'cart-1', 0, now64(3)), ('pod', 22, 10, 'cart-0', 1, now64(3)), ('pod', 23, 10, 'lone', 0, now64(3)),
+        ('pod_group', 24, 131, 'cart', 0, now64(3)), ('subnet', 25, 0, 'net', 0, now64(3)), ('chost', 26, 1, 'box', 0, now64(3)),
+        ('pod_node', 27, 14, 'node', 0, now64(3)), ('gprocess', 28, 120, 'redis', 0, now64(3)), ('agent', 29, 0, 'on-box', 0, now64(3)),
+        ('agent', 30, 0, 'on-node', 0, now64(3)), ('host', 31, 6, 'rack', 1, now64(3)), ('pod_service', 32, 11, 'cart', 0, now64(3)),
+        ('pod_ns', 33, 0, 'shop', 0, now64(3))`);
+      await store.command(sql`INSERT INTO flow_tag.parent_map
+        (kind, id, l3_epc_id, subnet_id, host_id, chost_id, pod_cluster_id, pod_node_id, pod_ns_id, pod_group_id, time) VALUES
+        ('pod', 21, 9, 25, 0, 0, 1, 26, 33, 24, now64(3) - 5), ('pod', 21, 9, 25, 31, 0, 1, 27, 33, 24, now64(3)),
+        ('pod', 22, 9, 25, 0, 0, 1, 27, 33, 24, now64(3)), ('pod_group', 24, 0, 0, 0, 0, 1, 0, 33, 0, now64(3)),
+        ('subnet', 25, 9, 0, 0, 0, 0, 0, 0, 0, now64(3)), ('chost', 26, 9, 25, 31, 0, 0, 0, 0, 0, now64(3)),
+        ('pod_node', 27, 9, 25, 31, 0, 1, 0, 0, 0, now64(3)), ('gprocess', 28, 9, 25, 31, 26, 0, 0, 0, 0, now64(3)),
+        ('agent', 29, 9, 25, 31, 26, 0, 0, 0, 0, now64(3)), ('agent', 30, 9, 25, 31, 0, 1, 27, 0, 0, now64(3)),
+        ('pod_service', 32, 9, 0, 0, 0, 1, 0, 33, 0, now64(3)), ('pod_ns', 33, 0, 0, 0, 0, 1, 0, 0, 0, now64(3))`);
+      await store.command(sql`INSERT INTO flow_tag.custom_tag_map (kind, id, family, name, value, is_deleted, time) VALUES
+        ('pod', 21, 'k8s.label', 'app', 'shop', 0, now64(3)), ('pod', 21, 'k8s.label', 'tier', 'back', 0, now64(3)),
+        ('pod', 23, 'k8s.label', 'app', 'lone', 0, now64(3))`);
+      await store.command(sql`SYSTEM RELOAD DICTIONARIES`);
+      const told = async (table: string, columns: string, where = '1') =>
+        (
+          await rowsOf(
+            store,
+            `SELECT toString(tuple(${columns})) FROM flow_tag.${table} WHERE id > 20 AND ${where} ORDER BY id`,
+          )
+        ).join(' ');
+      const inCluster = 'pod_cluster_id, pod_ns_id';
+      assert.equal(
+        await told('pod_map', `name, ${inCluster}, pod_node_id, pod_group_id, pod_service_id`),
+        "('cart-1',1,33,27,24,0) ('cart-0 (deleted)',1,33,27,24,0) ('lone',0,0,0,0,0)",
+      );
+      assert.equal(await told('pod_group_map', `${inCluster}, pod_group_type`), '(1,33,131)');
+      assert.equal(await told('pod_service_map', inCluster), '(1,33)');
+      assert.equal(await told('pod_ns_map', 'pod_cluster_id'), '(1)');
+      assert.equal(await told('pod_node_map', 'pod_cluster_id'), '(1)');
+      assert.equal(await told('subnet_map', 'l3_epc_id'), '(9)');
+      assert.equal(await told('chost_map', 'l3_epc_id, host_id, subnet_id'), '(9,31,25)');
+      assert.equal(await told('gprocess_map', 'l3_epc_id, chost_id'), '(9,26)');
+      assert.equal(
+        await told('vtap_map', 'name, host_id, host_name, chost_id, chost_name, pod_node_id, pod_node_name'),
+        "('on-box',31,'rack (deleted)',26,'box',0,'') ('on-node',31,'rack (deleted)',0,'',27,'node')",
+      );
+      assert.equal(
+        await told('pod_k8s_label_map', 'value, l3_epc_id, pod_ns_id', "key = 'app'"),
+        "('shop',9,33) ('lone',0,0)",
+      );
+      assert.equal(await told('pod_k8s_labels_map', 'l3_epc_id, pod_ns_id'), '(9,33) (0,0)');
+      assert.deepEqual(
+        await rowsOf(
+          store,
+          "SELECT toString(dictGet('flow_tag.pod_map', ('pod_ns_id', 'pod_node_id'), toUInt64(21))) AS asked",
+        ),
+        ['(33,27)'],
+      );
     });
 
     it('can all be read, of each organisation', async () => {

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { derivedTables, FROM_TABLE } from '../../../src/catalog/derived-tables.ts';
+import { derivedTables } from '../../../src/catalog/derived-tables.ts';
+import { tableIn } from '../../../src/catalog/derived.ts';
 import { dataSources } from '../../../src/catalog/catalog.ts';
 import { createDerived } from '../../../src/storage/derived-tables.ts';
 import { statementText } from '../../../src/storage/sql.ts';
@@ -13,8 +14,12 @@ describe('views and dictionaries', () => {
     const names = [...derivedTables, ...dataSources.map(({ database, table }) => ({ database, name: table }))];
     assert.equal(new Set(names.map(({ database, name }) => `${database}.${name}`)).size, names.length);
     for (const { name, from, query, key = [], columns } of derivedTables) {
-      assert.equal(query.includes(FROM_TABLE), from !== undefined, name);
-      assert(from === undefined || dataSources.includes(from), name);
+      const placeholders = new Set(Array.from(query.matchAll(/\{\w+\.\w+\}/g), ([text]) => text));
+      assert.deepEqual([...placeholders], from.map(tableIn), name);
+      assert(
+        from.every((source) => dataSources.includes(source)),
+        name,
+      );
       assert.deepEqual(
         columns.slice(0, key.length).map((column) => column.name),
         key,
@@ -28,7 +33,9 @@ describe('views and dictionaries', () => {
       ...(names < 0 ? [] : [`${database}_custom_field`, `${database}_custom_field_value`]),
       ...(application < 0 ? [] : [`${database}_app_service`]),
     ]);
-    const views = derivedTables.filter(({ from }) => from?.id === 'flow_tag.observed_field').map(({ name }) => name);
+    const views = derivedTables
+      .filter(({ from }) => from.some(({ id }) => id === 'flow_tag.observed_field'))
+      .map(({ name }) => name);
     assert.deepEqual(views.toSorted(), [...new Set(expected)].toSorted());
   });
 
@@ -36,6 +43,7 @@ describe('views and dictionaries', () => {
     const { statement } = createDerived(named('pod_map'), 12, { cluster: 'all' });
     assert.match(statement.text, /^CREATE OR REPLACE DICTIONARY `0012_flow_tag`\.`pod_map` ON CLUSTER `all` \(/);
     assert.match(statement.text, /FROM `0012_flow_tag`\.`name_map` WHERE/);
+    assert.match(statement.text, /FROM `0012_flow_tag`\.`parent_map` WHERE/);
     const view = createDerived(named('prometheus_custom_field'), 12, {});
     assert.match(view.statement.text, /^CREATE OR REPLACE VIEW `0012_flow_tag`\.`prometheus_custom_field` AS SELECT/);
     assert.match(view.statement.text, /FROM `0012_prometheus`\.`series` ARRAY JOIN/);

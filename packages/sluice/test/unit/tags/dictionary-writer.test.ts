@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { after, describe, test } from 'node:test';
 import type { Batch } from '../../../src/batch/batch.ts';
+import { parentMap, PARENTS } from '../../../src/catalog/flow-tags.ts';
 import type { Pod, Resource } from '../../../src/tags/description.ts';
 import { DictionaryWriter } from '../../../src/tags/dictionary-writer.ts';
 import { createLog } from '../../../src/telemetry/log.ts';
@@ -37,6 +38,7 @@ async function bench() {
   const batches: Batch[] = [];
   const state = { now: 1_700_000_000_000, failure: undefined as Error | undefined };
   const told: string[] = [];
+  const parents: string[] = [];
   const writer = new DictionaryWriter({
     org: platform.inventory,
     names,
@@ -46,6 +48,10 @@ async function bench() {
       for (const batch of list) {
         batches.push(batch);
         for (const row of rowsOf(batch)) {
+          if (batch.source === parentMap) {
+            parents.push([row['kind'], row['id'], ...PARENTS.map((column) => row[column])].join(' '));
+            continue;
+          }
           const { kind, id, family, name, value, is_deleted: gone, device_type: type } = row;
           told.push(
             [kind, id, type ?? family, name, value, gone === 1 ? 'gone' : undefined]
@@ -60,11 +66,12 @@ async function bench() {
   });
   const look = async () => {
     told.length = 0;
+    parents.length = 0;
     state.now += 5000;
     await writer.look();
     return told.toSorted();
   };
-  return { source, platform, names, state, look };
+  return { source, platform, names, state, parents, look };
 }
 
 describe('dictionaries', () => {
@@ -99,5 +106,72 @@ describe('dictionaries', () => {
     assert.deepEqual(await look(), []);
     state.now += 24 * 3_600_000;
     assert.equal((await look()).length, 5);
+  });
+
+  test('say what resources are part of, again when that changes, also because of others', async () => {
+    const { source, platform, names, state, parents, look } = await bench();
+    const change = async () => {
+      await platform.inventory.settle();
+      names.version++;
+      await look();
+      return parents.toSorted();
+    };
+    await look();
+    // VPC, subnet, host, chost, cluster, node, namespace, workload.
+    assert.deepEqual(parents.toSorted(), ['pod 101 0 0 0 0 5 0 0 0', 'pod_group 81 0 0 0 0 5 0 0 0']);
+    source.put(
+      { ...pod, group: 'k/prod/deployment/web', namespace: 'k/prod', node: 'k/n', addresses: ['10.0.0.1'] },
+      { kind: 'subnet', key: '7/net', name: 'net', id: 3, vpc: '7', cidrs: ['10.0.0.0/24'] },
+      { kind: 'pod_node', key: 'k/n', name: 'n', id: 41, cluster: 'k', host: 'h', vpc: '7' },
+    );
+    assert.deepEqual(await change(), [
+      'pod 101 7 3 0 0 5 41 0 81',
+      'pod_node 41 7 0 0 0 5 0 0 0',
+      'subnet 3 7 0 0 0 0 0 0 0',
+    ]);
+    source.put({ kind: 'host', key: 'h', name: 'h', id: 6 });
+    assert.deepEqual(await change(), ['pod 101 7 3 6 0 5 41 0 81', 'pod_node 41 7 0 6 0 5 0 0 0']);
+    source.put({ kind: 'pod_ns', key: 'k/prod', name: 'prod', id: 9, cluster: 'k' });
+    state.failure = new Error('full');
+    assert.deepEqual(await change(), []);
+    state.failure = undefined;
+    await look();
+    assert.deepEqual(parents.toSorted(), ['pod 101 7 3 6 0 5 41 9 81', 'pod_ns 9 0 0 0 0 5 0 0 0']);
+    source.remove({ kind: 'pod', key: pod.key });
+    assert.deepEqual(await change(), []);
+    source.put({ ...pod, labels: [] });
+    assert.deepEqual(await change(), ['pod 101 0 0 0 0 5 0 0 0']);
+    source.put({ ...pod, labels: [['app', 'shop']] });
+    assert.deepEqual(await change(), []);
+  });
+
+  test('say what agents and processes run on', async () => {
+    const { source, platform, names, parents, look } = await bench();
+    const change = async (...resources: readonly Resource[]) => {
+      source.put(...resources);
+      await platform.inventory.settle();
+      names.version++;
+      await look();
+      return parents.toSorted();
+    };
+    await look();
+    const box = { kind: 'chost', key: 'box' } as const;
+    assert.deepEqual(
+      await change(
+        { kind: 'agent', key: '2', name: 'on-box', id: 2, vpc: '7', machine: box },
+        { kind: 'gprocess', key: '900', name: 'redis', id: 900, agent: 2, pid: 5, machine: box },
+        { kind: 'agent', key: '4', name: 'on-node', id: 4, machine: { kind: 'pod_node', key: 'k/n' } },
+      ),
+      ['agent 2 0 0 0 0 0 0 0 0', 'agent 4 0 0 0 0 0 0 0 0', 'gprocess 900 0 0 0 0 0 0 0 0'],
+    );
+    assert.deepEqual(await change({ ...box, name: 'box', id: 70, vpc: '7' }), [
+      'agent 2 7 0 0 70 0 0 0 0',
+      'chost 70 7 0 0 0 0 0 0 0',
+      'gprocess 900 7 0 0 70 0 0 0 0',
+    ]);
+    assert.deepEqual(await change({ kind: 'pod_node', key: 'k/n', name: 'n', id: 41, cluster: 'k' }), [
+      'agent 4 1 0 0 0 5 41 0 0',
+      'pod_node 41 1 0 0 0 5 0 0 0',
+    ]);
   });
 });

@@ -162,6 +162,7 @@ test('knows nothing at first, then the agents and their machines', async (contex
     id: 77,
     name: 'redis',
     agent: 1,
+    machine: { kind: 'chost', key: 'box' },
     pid: 10,
     container: 'c1',
     since: 50,
@@ -172,6 +173,9 @@ test('knows nothing at first, then the agents and their machines', async (contex
   );
   assert.equal(changes[0]?.kind, 'all');
   assert.equal(source.state().kind, 'up');
+  source.look();
+  const agent = find('agent', '1');
+  assert.deepEqual(agent?.kind === 'agent' && agent.machine, { kind: 'chost', key: 'box' });
 });
 
 const ETH = {

@@ -23,6 +23,8 @@ export class SharedTables {
   isAway = false;
   names: PublishedId[] = [];
   said: IdMessage[] = [];
+  /** Namespaces of pods by id, as they were told last. */
+  readonly namespaces = new Map<number, number>();
 
   async *published(_org: number, sinceMs: number) {
     this.#answer();
@@ -59,6 +61,7 @@ export class SharedTables {
       timeMs: Number(row['time']),
     };
     if (source === 'flow_tag.name_map') this.names.push({ ...base, term: Number(row['term']) });
+    if (source === 'flow_tag.parent_map') this.namespaces.set(base.id, Number(row['pod_ns_id']));
     if (source !== 'flow_tag.id_message') return;
     // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- as the code under test wrote it
     this.said.push({ ...base, hub: String(row['hub']), record: row['record'] as IdRecordType });

@@ -41,6 +41,22 @@ describe('one hub gives ids', () => {
     assert.deepEqual([name, missing, giver.inventory.idOrigin?.giver], ['a', 0, 'this hub']);
   });
 
+  test('what a resource is part of is told by the hub that describes it', async () => {
+    const giver = hubOf('a');
+    const follower = hubOf('b', false);
+    follower.put(pod('own', { namespace: 'shop' }));
+    follower.put({ kind: 'pod_ns', key: 'shop', name: 'shop', cluster: 'k' });
+    await pass(tables, [giver, follower], 60);
+    const id = follower.idOf('pod', 'own')!;
+    const namespace = follower.idOf('pod_ns', 'shop')!;
+    assert.ok(namespace > 0);
+    assert.equal(tables.namespaces.get(id), namespace);
+    follower.remove('pod', 'own');
+    await pass(tables, [giver, follower], 60);
+    assert.equal(tables.names.findLast(({ key }) => key === 'own')?.isGone, true);
+    assert.equal(tables.namespaces.get(id), namespace);
+  });
+
   test('what is gone everywhere is published so; what one still describes is not', async () => {
     const giver = hubOf('a');
     const follower = hubOf('b', false);
