@@ -16,17 +16,18 @@ export interface EnsureDerivedOptions extends DerivedOptions {
 }
 
 /**
- * Makes views and dictionaries that are missing or have another form; their tables are there. On a cluster, and where dictionaries log in with a password,
- * which may be another one now, all of them each time. The hub itself does without: what the database refuses is only told of. Never rejects.
+ * Makes views and dictionaries that are missing or have another form, be it on one server of a cluster; their tables are there. Dictionaries that log in
+ * with a password, which may be another one now, are all made each time. The hub itself does without: what the database refuses is only told of. Never
+ * rejects.
  */
 export async function ensureDerived(options: EnsureDerivedOptions): Promise<void> {
-  const { cluster, login, log, signal } = options;
+  const { login, log, signal } = options;
   const before = performance.now();
   const refused: string[] = [];
   let cause: unknown;
   let made = 0;
   try {
-    const comments = cluster === undefined ? await readComments(options) : new Map<string, string>();
+    const comments = await readComments(options);
     for (const { database, name, statement, comment, isDictionary } of statementsOf(options)) {
       const mayHaveChanged = login !== undefined && isDictionary;
       if (!mayHaveChanged && comments.get(`${database}\0${name}`) === comment) continue;
@@ -58,12 +59,27 @@ function* statementsOf(options: EnsureDerivedOptions): Iterable<DerivedStatement
   }
 }
 
-async function readComments({ store, organisations }: EnsureDerivedOptions): Promise<ReadonlyMap<string, string>> {
+/** Comments by `database\0name`: of a cluster those that are the same on all servers. */
+async function readComments(options: EnsureDerivedOptions): Promise<ReadonlyMap<string, string>> {
+  const { store, organisations, cluster, log, signal } = options;
   const found = new Map<string, string>();
   const databases = new Set(organisations.flatMap((org) => derivedTables.map((table) => databaseOf(table, org))));
   if (databases.size === 0) return found;
-  const tables = sql`SELECT database, name, comment FROM system.tables WHERE database IN (${[...databases]}) AND engine IN ('View', 'Dictionary')`;
-  for (const { rows, columns } of await store.select(tables)) {
+  const from = cluster === undefined ? sql`system.tables` : sql`clusterAllReplicas(${cluster}, system.tables)`;
+  const servers =
+    cluster === undefined ? sql`1` : sql`(SELECT count() FROM system.clusters WHERE cluster = ${cluster})`;
+  const tables = sql`SELECT database, name, comment FROM ${from} WHERE database IN (${[...databases]}) AND engine IN ('View', 'Dictionary')
+    GROUP BY database, name, comment HAVING count() = ${servers}`;
+  let blocks: Awaited<ReturnType<Store['select']>>;
+  try {
+    blocks = await store.select(tables, signal === undefined ? {} : { signal });
+  } catch (error) {
+    if (cluster === undefined || signal?.aborted === true) throw error;
+    // A user need not be allowed to ask other servers: then all are made.
+    log.debug({ cause: errorText(error) }, 'cannot ask all servers of a cluster for their views and dictionaries');
+    return found;
+  }
+  for (const { rows, columns } of blocks) {
     const [database, name, comment] = columns.map(({ data }) => data);
     for (let row = 0; row < rows; row++) {
       found.set(`${textAt(database!, row)}\0${textAt(name!, row)}`, textAt(comment!, row));
