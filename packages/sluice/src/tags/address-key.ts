@@ -1,3 +1,5 @@
+import type { ParsedAddress } from '../base/address.ts';
+
 /** An address in a VPC, at a time: what most look-ups go by. One object is filled in anew for each row. */
 export class AddressKey {
   /** Version of the inventory (`Inventory.versionAt`). */
@@ -8,6 +10,17 @@ export class AddressKey {
   ip4 = 0;
   /** The 16 bytes as four words, in the order of the bytes (on a little-endian machine the first byte is the low one of the first word). */
   readonly ip6: Uint32Array = new Uint32Array(4);
+
+  /** For a single question. */
+  static of(address: ParsedAddress, vpc: number, version: number): AddressKey {
+    const key = new AddressKey();
+    key.version = version;
+    key.vpc = vpc;
+    key.isIpv4 = address.isIpv4;
+    key.ip4 = address.ip4;
+    key.ip6.set(address.ip6);
+    return key;
+  }
 
   /** The address at `row` of columns. */
   set(isIpv4: boolean, ip4: Uint32Array, ip6: Uint32Array, row: number): void {

@@ -112,12 +112,7 @@ interface AddressQuestion extends Noting {
 
 function explainAddress({ org, names }: Platform, { address, vpc, version, note, steps }: AddressQuestion): void {
   const { live } = org;
-  const key = new AddressKey();
-  key.version = version;
-  key.vpc = vpc;
-  key.isIpv4 = address.isIpv4;
-  key.ip4 = address.ip4;
-  key.ip6.set(address.ip6);
+  const key = AddressKey.of(address, vpc, version);
   const vpcText = `VPC ${vpc}${vpc > 0 ? ` (${names.name(org.org, 'l3_epc', vpc) || 'without a name'})` : ''}`;
   const table = address.isIpv4 ? live.claims.address4 : live.claims.address6;
   table.key[0] = vpc;

@@ -40,8 +40,11 @@ export function portAt(from: JsonObject, name: string): number | undefined {
 }
 
 export function asObject(value: unknown): JsonObject | undefined {
-  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- an object that is no array has names and values
-  return typeof value === 'object' && value !== null && !Array.isArray(value) ? (value as JsonObject) : undefined;
+  return isObject(value) ? value : undefined;
+}
+
+export function isObject(value: unknown): value is JsonObject {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
 const MOST_PAIRS = 256;

@@ -1,6 +1,7 @@
 import { AddressKey } from './address-key.ts';
 import { ParsedAddress } from '../base/address.ts';
 import { DEFAULT_VPC } from './description.ts';
+import { hostOf } from './host-of.ts';
 import type { OrgInventory } from './org-inventory.ts';
 import { vpcId } from './placement.ts';
 import type { FoundTarget, TargetTable } from './prometheus-targets/target-table.ts';
@@ -69,7 +70,7 @@ export function resourceOfSeries(
     const row = podRow(org, { name, namespace: namespaceOf(label, labels), cluster, version });
     if (row !== 0) return { row, by: 'pod', vpc: 0 };
   }
-  const host = hostOf(labels.get('instance') ?? '');
+  const host = hostOfInstance(labels.get('instance') ?? '');
   const vpc = agentRow === 0 ? vpcId(org.builder.lookup, DEFAULT_VPC) : agentVpc;
   const found = host === '' ? undefined : hostRow(org, { host, vpc, version, cluster });
   if (found !== undefined) return found;
@@ -135,7 +136,7 @@ function hostRow(org: OrgInventory, question: HostQuestion): SeriesResource | un
   const { host, vpc, version, cluster } = question;
   const address = addressOf(host);
   if (address !== undefined) {
-    const row = org.live.address(keyOf(address, vpc, version));
+    const row = org.live.address(AddressKey.of(address, vpc, version));
     return row === 0 ? undefined : { row, by: 'instance', address, vpc };
   }
   const { builder } = org;
@@ -192,7 +193,7 @@ function networkRow(
   }: { readonly address: ParsedAddress | undefined; readonly vpc: number; readonly version: number },
 ): SeriesResource | undefined {
   if (address === undefined) return undefined;
-  const row = live.network(keyOf(address, vpc, version));
+  const row = live.network(AddressKey.of(address, vpc, version));
   return row === 0 ? { row: live.vpc(version, vpc), by: 'VPC', address, vpc } : { row, by: 'network', address, vpc };
 }
 
@@ -209,24 +210,11 @@ function isLoopback6(ip6: Uint32Array): boolean {
   return ip6[0] === 0 && ip6[1] === 0 && ip6[2] === 0 && (ip6[3] === 0 || ip6[3] === 0x0100_0000);
 }
 
-function keyOf(address: ParsedAddress, vpc: number, version: number): AddressKey {
-  const key = new AddressKey();
-  key.version = version;
-  key.vpc = vpc;
-  key.isIpv4 = address.isIpv4;
-  key.ip4 = address.ip4;
-  key.ip6.set(address.ip6);
-  return key;
-}
-
 function clusterOf(builder: OrgInventory['builder'], key: string): number {
   return builder.find('pod_cluster', key)?.id ?? 0;
 }
 
-/** `10.1.0.9:9100`, `[fd00::9]:9100`, `node-1:9100`, `http://node-1/`: without port and brackets. */
-function hostOf(instance: string): string {
-  const plain = instance.replace(/^[a-z]+:\/\//, '').replace(/\/.*$/, '');
-  const bracketed = /^\[([^\]]+)\](?::\d+)?$/.exec(plain)?.[1];
-  if (bracketed !== undefined) return bracketed;
-  return plain.split(':').length > 2 ? plain : plain.replace(/:\d+$/, '');
+/** An instance may be a URL, such as `http://node-1/`. */
+function hostOfInstance(instance: string): string {
+  return hostOf(instance.replace(/^[a-z]+:\/\//, '').replace(/\/.*$/, ''));
 }

@@ -1,4 +1,5 @@
 import { asObject, listAt, objectAt, textAt } from '../json-fields.ts';
+import { readBounded } from '../read-bounded.ts';
 import { ApiError, type ApiRequest, type KubernetesApi } from './api.ts';
 
 export interface ListOptions {
@@ -22,7 +23,7 @@ export async function listObjects({ api, request, onItems }: ListOptions): Promi
   let next = '';
   for (let page = 0; page < MOST_PAGES; page++) {
     const query = { ...request.query, limit: String(PAGE_ITEMS), ...(next === '' ? {} : { continue: next }) };
-    const body = await readAll(await api.get({ ...request, query, idleMs: IDLE_MS }));
+    const body = await readBounded(await api.get({ ...request, query, idleMs: IDLE_MS }), MOST_PAGE_BYTES);
     const list = asObject(parseJson(body));
     if (list === undefined || (!Array.isArray(list['items']) && list['items'] !== null)) {
       throw new Error('expected a list of objects; got something else');
@@ -35,17 +36,6 @@ export async function listObjects({ api, request, onItems }: ListOptions): Promi
     if (next === '') return version;
   }
   throw new ApiError(0, `expected a list of at most ${MOST_PAGES} pages`);
-}
-
-async function readAll(body: AsyncIterable<Uint8Array>): Promise<Buffer> {
-  const chunks: Uint8Array[] = [];
-  let bytes = 0;
-  for await (const chunk of body) {
-    bytes += chunk.length;
-    if (bytes > MOST_PAGE_BYTES) throw new Error(`expected a page of at most ${MOST_PAGE_BYTES} bytes; got more`);
-    chunks.push(chunk);
-  }
-  return Buffer.concat(chunks, bytes);
 }
 
 /** Throws without a word of what it read, which may be a secret. */

@@ -1,4 +1,5 @@
 import { errorText } from '../../base/errors.ts';
+import { backOffMs, pause } from '../back-off.ts';
 import {
   idOfDeleted,
   objectId,
@@ -9,7 +10,6 @@ import {
 } from '../object-kinds.ts';
 import { Slices } from '../slices.ts';
 import { ApiError, type ApiRequest, type KubernetesApi } from './api.ts';
-import { backOffMs, pause } from './back-off.ts';
 import { listObjects } from './list-objects.ts';
 import { watchObjects, type WatchEvent } from './watch-objects.ts';
 
@@ -46,6 +46,7 @@ export interface WatchState {
   readonly errorMs: number | undefined;
 }
 
+const BACK_OFF = { firstMs: 500, longestMs: 30_000 };
 const REFUSED_MS = 60_000;
 /** Watches are not begun more often than this, whatever the API does. */
 const LEAST_WATCH_MS = 1000;
@@ -206,7 +207,7 @@ export class ObjectWatch {
       count('expired');
       this.#version = undefined;
       // At once for the first time: what happened since then is not known yet.
-      return this.#fruitless === 1 ? 0 : backOffMs(this.#fruitless - 1);
+      return this.#fruitless === 1 ? 0 : backOffMs({ failures: this.#fruitless - 1, ...BACK_OFF });
     }
     if (this.#fruitless % MOST_FRUITLESS === 0) this.#version = undefined;
     // A connection that broke once is nothing to worry about.
@@ -223,6 +224,6 @@ export class ObjectWatch {
     onChange();
     if (isRefused) return REFUSED_MS;
     const retryAfterMs = error instanceof ApiError ? error.retryAfterMs : undefined;
-    return retryAfterMs ?? backOffMs(this.#fruitless);
+    return retryAfterMs ?? backOffMs({ failures: this.#fruitless, ...BACK_OFF });
   }
 }

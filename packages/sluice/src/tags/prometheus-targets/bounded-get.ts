@@ -1,4 +1,5 @@
 import { errorText } from '../../base/errors.ts';
+import { readBounded } from '../read-bounded.ts';
 
 export interface BoundedGet {
   readonly mostBytes: number;
@@ -24,24 +25,12 @@ export async function boundedGet(url: URL, { mostBytes, timeoutMs, signal }: Bou
       headers: { accept: 'application/json' },
       signal: AbortSignal.any([signal, timeout]),
     });
-    return { status: answer.status, body: await bodyOf(answer, mostBytes) };
+    const body = answer.body === null ? Buffer.alloc(0) : await readBounded(answer.body, mostBytes);
+    return { status: answer.status, body };
   } catch (error) {
     if (timeout.aborted && !signal.aborted) throw new Error(`no whole answer within ${timeoutMs} ms`, { cause: error });
     throw new Error(causeOf(error), { cause: error });
   }
-}
-
-async function bodyOf(answer: Response, mostBytes: number): Promise<Buffer> {
-  const parts: Uint8Array[] = [];
-  let bytes = 0;
-  if (answer.body === null) return Buffer.alloc(0);
-  // Leaving the loop cancels the rest.
-  for await (const part of answer.body) {
-    bytes += part.length;
-    if (bytes > mostBytes) throw new Error(`expected an answer of at most ${mostBytes} bytes; got more`);
-    parts.push(part);
-  }
-  return Buffer.concat(parts, bytes);
 }
 
 /** `fetch failed` says nothing; what is behind it does. */

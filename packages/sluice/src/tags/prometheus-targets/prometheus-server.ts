@@ -1,5 +1,6 @@
 import { errorText } from '../../base/errors.ts';
 import type { Log } from '../../telemetry/log.ts';
+import { backOffMs } from '../back-off.ts';
 import type { Description, Source, SourceState } from '../source.ts';
 import { boundedGet } from './bounded-get.ts';
 import { readAside } from './read-aside.ts';
@@ -183,7 +184,7 @@ export class AskedServer implements Source {
   #pauseMs(): number {
     const { intervalMs = INTERVAL_MS } = this.#options;
     if (this.#failures === 0) return intervalMs;
-    const longest = Math.min(intervalMs * 2 ** (this.#failures - 1), Math.max(LONGEST_PAUSE_MS, intervalMs));
-    return longest * (0.5 + Math.random() / 2);
+    const longestMs = Math.max(LONGEST_PAUSE_MS, intervalMs);
+    return backOffMs({ failures: this.#failures, firstMs: intervalMs, longestMs });
   }
 }

@@ -1,5 +1,7 @@
 import { createHash } from 'node:crypto';
 import { parse } from 'yaml';
+import { hostOf } from '../host-of.ts';
+import { isObject, type JsonObject } from '../json-fields.ts';
 
 /**
  * What the answers of a Prometheus server say, cut down to what is of use here. Each reader throws an Error for an answer that is not one, and passes
@@ -59,6 +61,10 @@ export type ReadAnswer = ReadTargets | ReadConfig | ReadMetadata;
 export type AnswerKind = ReadAnswer['kind'];
 
 const MOST_TARGETS = 100_000;
+/** Of JSON, in all. */
+const MOST_VALUES = 4_000_000;
+/** YAML takes up to 450 times its size while it is read. */
+const MOST_YAML = 1024 * 1024;
 const MOST_FAMILIES = 100_000;
 const MOST_LABELS = 128;
 const MOST_TEXT = 4096;
@@ -69,23 +75,23 @@ export function readAnswer(kind: AnswerKind, body: Uint8Array): ReadAnswer {
   return kind === 'config' ? readConfig(data) : readMetadata(data);
 }
 
-function successOf(body: Uint8Array): Fields {
+function successOf(body: Uint8Array): JsonObject {
   let answer: unknown;
   try {
     answer = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(body));
   } catch (error) {
     throw new Error(`expected JSON; got something else, or a part of it (${body.length} bytes)`, { cause: error });
   }
-  if (!isFields(answer)) throw new Error('expected an object; got something else');
+  if (!isObject(answer)) throw new Error('expected an object; got something else');
   if (answer['status'] !== 'success') {
     throw new Error(`expected status success; got ${shown(answer['status'])}: ${shown(answer['error'])}`);
   }
   const { data } = answer;
-  if (!isFields(data)) throw new Error('expected data; got none');
+  if (!isObject(data)) throw new Error('expected data; got none');
   return data;
 }
 
-function readTargets(data: Fields): ReadTargets {
+function readTargets(data: JsonObject): ReadTargets {
   const { activeTargets } = data;
   if (!Array.isArray(activeTargets)) throw new Error('expected data.activeTargets, a list; got none');
   if (activeTargets.length > MOST_TARGETS) {
@@ -106,7 +112,7 @@ function readTargets(data: Fields): ReadTargets {
 }
 
 function readTarget(item: unknown): ReadTarget | undefined {
-  if (!isFields(item)) return undefined;
+  if (!isObject(item)) return undefined;
   const labels = textsOf(item['labels']);
   if (labels === undefined) return undefined;
   const meta = textsOf(item['discoveredLabels'], (name) => name.startsWith('__') || name === 'job') ?? new Map();
@@ -137,25 +143,28 @@ function readTarget(item: unknown): ReadTarget | undefined {
   };
 }
 
-function readConfig(data: Fields): ReadConfig {
+function readConfig(data: JsonObject): ReadConfig {
   const text = data['yaml'];
   if (typeof text !== 'string') throw new Error('expected data.yaml, a text; got none');
+  if (text.length > MOST_YAML) {
+    throw new Error(`expected at most ${MOST_YAML} characters of configuration; got ${text.length}`);
+  }
   let config: unknown;
   try {
     config = parse(text, { maxAliasCount: 100, logLevel: 'silent', uniqueKeys: false });
   } catch (error) {
     throw new Error('expected YAML in data.yaml; got something else, or a part of it', { cause: error });
   }
-  if (!isFields(config)) throw new Error('expected a mapping in data.yaml; got something else');
+  if (!isObject(config)) throw new Error('expected a mapping in data.yaml; got something else');
   const honorLabels: [string, boolean][] = [];
   let skipped = 0;
   for (const section of Array.isArray(config['scrape_configs']) ? config['scrape_configs'] : []) {
-    const job: unknown = isFields(section) ? section['job_name'] : undefined;
-    if (isFields(section) && typeof job === 'string') honorLabels.push([job, section['honor_labels'] === true]);
+    const job: unknown = isObject(section) ? section['job_name'] : undefined;
+    if (isObject(section) && typeof job === 'string') honorLabels.push([job, section['honor_labels'] === true]);
     else skipped++;
   }
   const { global } = config;
-  const externals = isFields(global) ? textsOf(global['external_labels']) : undefined;
+  const externals = isObject(global) ? textsOf(global['external_labels']) : undefined;
   const externalLabels = [...(externals ?? [])].filter(([, value]) => value !== '');
   return {
     kind: 'config',
@@ -166,15 +175,15 @@ function readConfig(data: Fields): ReadConfig {
   };
 }
 
-function readMetadata(data: Fields): ReadMetadata {
+function readMetadata(data: JsonObject): ReadMetadata {
   const families: MetricMetadata[] = [];
   let skipped = 0;
   for (const [family, said] of Object.entries(data)) {
     // Several targets may say different things: the first counts.
     const first: unknown = Array.isArray(said) ? said[0] : undefined;
-    const [type, unit, help] = ['type', 'unit', 'help'].map((name) => (isFields(first) ? first[name] : undefined));
+    const [type, unit, help] = ['type', 'unit', 'help'].map((name) => (isObject(first) ? first[name] : undefined));
     const isSound = isText(family) && family !== '' && isText(type ?? '') && isText(unit ?? '') && isText(help ?? '');
-    if (!isSound || !isFields(first) || families.length >= MOST_FAMILIES) skipped++;
+    if (!isSound || !isObject(first) || families.length >= MOST_FAMILIES) skipped++;
     else families.push({ family, type: textOr(type, 'unknown'), unit: textOr(unit, ''), help: textOr(help, '') });
   }
   return {
@@ -185,22 +194,9 @@ function readMetadata(data: Fields): ReadMetadata {
   };
 }
 
-/** `10.1.0.9:9100`, `[fd00::9]:9100`, `node-1:9100`: without port and brackets. */
-export function hostOf(address: string): string {
-  const bracketed = /^\[([^\]]+)\](?::\d+)?$/.exec(address)?.[1];
-  if (bracketed !== undefined) return bracketed;
-  return address.split(':').length > 2 ? address : address.replace(/:\d+$/, '');
-}
-
-type Fields = Readonly<Record<string, unknown>>;
-
-function isFields(value: unknown): value is Fields {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
-}
-
 /** Names with texts; undefined where it is no such thing, or too much of it. */
 function textsOf(value: unknown, isWanted?: (name: string) => boolean): Map<string, string> | undefined {
-  if (!isFields(value)) return undefined;
+  if (!isObject(value)) return undefined;
   const texts = new Map<string, string>();
   for (const [name, text] of Object.entries(value)) {
     if (isWanted !== undefined && !isWanted(name)) continue;

@@ -1,9 +1,13 @@
-const FIRST_MS = 500;
-const LONGEST_MS = 30_000;
+export interface BackOff {
+  /** Failures in a row, from 1. */
+  readonly failures: number;
+  readonly firstMs: number;
+  readonly longestMs: number;
+}
 
-/** How long to wait after so many failures in a row: twice as long each time, up to 30 s, anything from half of that. */
-export function backOffMs(failures: number, random: () => number = Math.random): number {
-  const most = Math.min(LONGEST_MS, FIRST_MS * 2 ** Math.min(10, failures - 1));
+/** How long a source waits after so many failures: twice as long each time, up to the longest, anything from half of that. */
+export function backOffMs({ failures, firstMs, longestMs }: BackOff, random: () => number = Math.random): number {
+  const most = Math.min(longestMs, firstMs * 2 ** Math.min(failures - 1, 52));
   return most / 2 + (most / 2) * random();
 }
 
