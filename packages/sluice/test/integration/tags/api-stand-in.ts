@@ -123,6 +123,14 @@ export class ApiStandIn {
     this.#events = [];
   }
 
+  /** Its database is that of long ago: nothing is left, and versions begin again at less. Open watches do not hear of it. */
+  restore(version: number): void {
+    this.#version = version;
+    this.#forgotten = 0;
+    this.#events = [];
+    this.#objects.clear();
+  }
+
   bookmark(): void {
     this.#version++;
     for (const watch of this.#watches) {
