@@ -166,7 +166,7 @@ export class InventoryBuilder {
     const all = this.#held.get(kind)!;
     const before = all.get(key);
     this.#noteContainers(before?.resource, containers, undefined);
-    if (before?.resource.kind === 'pod_node') this.#nodes.get(before.resource.name)?.delete(key);
+    if (before?.resource.kind === 'pod_node') this.#dropNode(before.resource.name, key);
     const [best] = found;
     if (best === undefined) {
       if (before === undefined) return;
@@ -256,6 +256,13 @@ export class InventoryBuilder {
   #noteNode(name: string, key: string): void {
     const keys = this.#nodes.get(name) ?? new Set();
     this.#nodes.set(name, keys.add(key));
+  }
+
+  /** Nodes come and go with new names: of those that are gone nothing may stay. */
+  #dropNode(name: string, key: string): void {
+    const keys = this.#nodes.get(name);
+    keys?.delete(key);
+    if (keys?.size === 0) this.#nodes.delete(name);
   }
 
   #keepLabels({ resource, id }: Held): void {
