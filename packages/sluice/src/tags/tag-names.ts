@@ -51,7 +51,8 @@ export class TagNames implements Names {
     const key = inventory?.ids.keyOf('pod_group', podGroupId);
     if (inventory === undefined || key === undefined) return 0;
     const resource = inventory.builder.find('pod_group', key)?.resource;
-    const type = resource?.kind === 'pod_group' ? resource.type : key.split('/')[2];
+    // Of what is gone the key tells it, from its end: a cluster's id may have slashes.
+    const type = resource?.kind === 'pod_group' ? resource.type : key.split('/').at(-2);
     return TYPES.get(type) ?? 0;
   }
 
