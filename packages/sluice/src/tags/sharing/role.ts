@@ -14,7 +14,9 @@ export interface RoleOptions {
   readonly settleMs: number;
 }
 
+/** What a hub, this one too, said last as the table has it. */
 interface Known {
+  /** As people call the hub. */
   readonly name: string;
   readonly term: number;
   readonly gives: boolean;
@@ -27,8 +29,8 @@ interface Known {
 /**
  * Which of the hubs on one ClickHouse gives ids. There is no lock to be had, so it goes by what stands in a table that all read. Who gives says so
  * again and again, with a term that grows from one to the next. A hub that may give ids, and sees nobody who does, applies; when its application has
- * come back to it and has stood there for a while, with no better one beside it, it gives. Who sees one with a greater term (of equal ones: with a
- * smaller name) steps back.
+ * come back to it and has stood there for a while, with no better one beside it, it gives. Who sees one that gives with a greater term (of equal ones:
+ * of a hub with a smaller id) steps back.
  *
  * Should two give at once all the same (tables that show rows very late), they still have ranges of numbers apart from each other (shared-ids.ts).
  */

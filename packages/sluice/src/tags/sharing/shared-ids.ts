@@ -55,21 +55,22 @@ export class SharedIds implements Sharing, IdOrigin {
   readonly #stopped = new AbortController();
   #timer: NodeJS.Timeout | undefined;
   #running: Promise<void> | undefined;
-  /** By the clock that never goes back; -Infinity = never. */
+  /** These by the clock that never goes back; -Infinity = never. When reading was last begun. */
   #triedMs = -Infinity;
-  /** At first when this hub began. */
+  /** When the tables were last read, at first when this hub began; and when they were last read whole. */
   #readMs: number;
   #wholeMs = -Infinity;
+  /** The term that counts, and since when. */
   #termMs = -Infinity;
   #term = 0;
   #isFailing = false;
   /** Greatest times in the tables. */
   #namesToMs = 0;
   #messagesToMs = 0;
-  /** When and as what this hub announced itself last; by its wall clock. */
+  /** When this hub announced itself last, by its wall clock, and with which role and term. */
   #announcedMs = -Infinity;
   #announcedAs = '';
-  /** When, by the wall clock and as what it was asked last. */
+  /** When this hub last worked out what to ask, by its wall clock, and what that depended on. */
   #askedMs = -Infinity;
   #askedAt = '';
 
@@ -164,7 +165,7 @@ export class SharedIds implements Sharing, IdOrigin {
         }
       }
     } finally {
-      // With it they are saved, and known to be others.
+      // Numbers that were learnt must be saved, and their resources taken in anew, also when the rest could not be read.
       if (isChanged) org.renumber(changed);
     }
     let messagesToMs = this.#messagesToMs;
@@ -212,7 +213,7 @@ export class SharedIds implements Sharing, IdOrigin {
       this.#termMs = startMs;
     }
     if (!this.gives) return;
-    // There was no room for them before a reservation came back.
+    // What was described before a reservation came back could not be numbered then.
     const unnumbered = [...this.#unnumbered()];
     if (unnumbered.length > 0) org.renumber(unnumbered);
   }
