@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import { parse } from 'yaml';
+import { deepestLine } from '../yaml-depth.ts';
 import { hostOf } from '../host-of.ts';
 import { isObject, type JsonObject } from '../json-fields.ts';
 
@@ -76,6 +77,7 @@ export function readAnswer(kind: AnswerKind, body: Uint8Array): ReadAnswer {
 }
 
 function successOf(body: Uint8Array): JsonObject {
+  if (hasMoreValues(body, MOST_VALUES)) throw new Error(`expected at most ${MOST_VALUES} values; got more`);
   let answer: unknown;
   try {
     answer = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(body));
@@ -90,6 +92,19 @@ function successOf(body: Uint8Array): JsonObject {
   if (!isObject(data)) throw new Error('expected data; got none');
   return data;
 }
+
+/** Whether there are more commas and brackets: three bytes such as `{},` take twenty times as much once they are read. */
+function hasMoreValues(body: Uint8Array, most: number): boolean {
+  let values = 0;
+  for (const byte of body) {
+    if (byte === COMMA || byte === BRACE || byte === BRACKET) values++;
+  }
+  return values > most;
+}
+
+const COMMA = 0x2c;
+const BRACE = 0x7b;
+const BRACKET = 0x5b;
 
 function readTargets(data: JsonObject): ReadTargets {
   const { activeTargets } = data;
@@ -149,9 +164,10 @@ function readConfig(data: JsonObject): ReadConfig {
   if (text.length > MOST_YAML) {
     throw new Error(`expected at most ${MOST_YAML} characters of configuration; got ${text.length}`);
   }
+  if (deepestLine(text) !== undefined) throw new Error('expected YAML of some levels in data.yaml; got many more');
   let config: unknown;
   try {
-    config = parse(text, { maxAliasCount: 100, logLevel: 'silent', uniqueKeys: false });
+    config = parse(text, { maxAliasCount: 100, logLevel: 'silent', uniqueKeys: false, prettyErrors: false });
   } catch (error) {
     throw new Error('expected YAML in data.yaml; got something else, or a part of it', { cause: error });
   }

@@ -5,6 +5,9 @@ import { readAnswer, type AnswerKind, type ReadAnswer } from './read-answers.ts'
 /** What is read in some milliseconds: JSON at 100 MB a second, YAML at one. */
 const SMALL: Readonly<Record<AnswerKind, number>> = { targets: 256 * 1024, metadata: 256 * 1024, config: 8 * 1024 };
 
+/** More than any answer takes that is read at all: a thread that comes to its limit mostly ends alone, but now and then with the whole process. */
+const MOST_HEAP_MB = 1024;
+
 interface Task {
   readonly mark: string;
   readonly kind: AnswerKind;
@@ -27,7 +30,7 @@ export function readAside(kind: AnswerKind, body: Uint8Array, signal: AbortSigna
   if (signal.aborted) return Promise.reject(new Error('cannot read the answer: nobody wants it any more'));
   const worker = new Worker(new URL(import.meta.url), {
     workerData: { mark: MARK, kind, body } satisfies Task,
-    resourceLimits: { maxOldGenerationSizeMb: 512 },
+    resourceLimits: { maxOldGenerationSizeMb: MOST_HEAP_MB },
   });
   const stop = (): void => void worker.terminate();
   signal.addEventListener('abort', stop);

@@ -18,6 +18,7 @@ export function* csvRows(text: string, mistakes: Mistake[]): Generator<MappingNo
       continue;
     if (columns === undefined) {
       columns = fields.map((field) => ({ ...field, text: field.text.trim() }));
+      complainOfColumns(columns, mistakes);
       continue;
     }
     if (fields.length > columns.length && mistakes.length < MOST_MISTAKES) {
@@ -37,6 +38,22 @@ export function* csvRows(text: string, mistakes: Mistake[]): Generator<MappingNo
       entries.set(name, { at, node: { kind: 'scalar', ...at, value } });
     }
     yield { kind: 'mapping', line: first.line, column: 1, entries };
+  }
+}
+
+/** A file whose first line was lost would otherwise describe nothing, or something else. */
+function complainOfColumns(columns: readonly Field[], mistakes: Mistake[]): void {
+  for (const needed of ['kind', 'name']) {
+    if (columns.some(({ text }) => text === needed)) continue;
+    const { line, column } = columns[0]!;
+    mistakes.push({ line, column, message: `expected the first line to name the columns, ${needed} among them` });
+  }
+  const seen = new Set<string>();
+  for (const { text, line, column } of columns) {
+    if (text !== '' && seen.has(text) && mistakes.length < MOST_MISTAKES) {
+      mistakes.push({ line, column, message: `the column ${JSON.stringify(text)} is named twice` });
+    }
+    seen.add(text);
   }
 }
 

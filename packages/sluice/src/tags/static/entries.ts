@@ -45,6 +45,8 @@ interface Pointing extends At {
 export class Entries {
   readonly mistakes: Mistake[];
   readonly #resources = new Map<string, Resource>();
+  /** Further lines about a resource, joined in the end: one by one it would take the square of their number. */
+  readonly #further = new Map<string, Resource[]>();
   readonly #vpcKeys = new Map<string, string>();
   readonly #vpcs: Pointing[] = [];
   readonly #subnets: Pointing[] = [];
@@ -74,13 +76,10 @@ export class Entries {
     const place = `${resource.kind} ${resource.key}`;
     const before = this.#resources.get(place);
     if (before === undefined) this.#resources.set(place, resource);
-    else if (joins && 'interfaces' in before && 'interfaces' in resource) {
-      const interfaces = [...(before.interfaces ?? []), ...(resource.interfaces ?? [])];
-      this.#resources.set(place, { ...resource, ...before, interfaces });
-    } else if (joins && before.kind === 'subnet' && resource.kind === 'subnet') {
-      this.#resources.set(place, { ...before, cidrs: [...before.cidrs, ...resource.cidrs] });
-    } else if (joins && before.kind === 'custom_service' && resource.kind === 'custom_service') {
-      this.#resources.set(place, { ...before, members: [...before.members, ...resource.members] });
+    else if (joins && isJoinable(resource)) {
+      const further = this.#further.get(place);
+      if (further === undefined) this.#further.set(place, [resource]);
+      else further.push(resource);
     } else fields.complain(fields.at, `the ${kind} ${JSON.stringify(resource.name)} is described twice`);
     if (resource.id !== undefined) this.#noteId(fields, resource);
   }
@@ -96,6 +95,9 @@ export class Entries {
       for (const name of this.#implied[kind]) {
         if (!this.#resources.has(`${kind} ${name}`)) this.#resources.set(`${kind} ${name}`, { kind, key: name, name });
       }
+    }
+    for (const [place, further] of this.#further) {
+      this.#resources.set(place, joined([this.#resources.get(place)!, ...further]));
     }
     const keyed = [...this.#resources.values()].map((one) => withKeys(one, (name) => this.#keyOfVpc(name)));
     const known = new Set(keyed.flatMap((one) => (one.kind === 'subnet' ? [one.key] : [])));
@@ -266,4 +268,23 @@ export class Entries {
   #keyOfVpc(name: string): string {
     return this.#vpcKeys.get(name) ?? name;
   }
+}
+
+/** Whether several entries may tell of one, each a part. */
+function isJoinable(resource: Resource): boolean {
+  return 'interfaces' in resource || resource.kind === 'subnet' || resource.kind === 'custom_service';
+}
+
+/** One resource of several entries: their addresses, networks or members together, of all else what the first one says that says it. */
+function joined(entries: readonly Resource[]): Resource {
+  let one = entries[0]!;
+  for (const more of entries) one = { ...more, ...one };
+  if (one.kind === 'subnet') {
+    return { ...one, cidrs: entries.flatMap((entry) => (entry.kind === 'subnet' ? entry.cidrs : [])) };
+  }
+  if (one.kind === 'custom_service') {
+    return { ...one, members: entries.flatMap((entry) => (entry.kind === 'custom_service' ? entry.members : [])) };
+  }
+  if (!('interfaces' in one)) return one;
+  return { ...one, interfaces: entries.flatMap((entry) => ('interfaces' in entry ? (entry.interfaces ?? []) : [])) };
 }

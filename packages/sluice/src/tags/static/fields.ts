@@ -34,7 +34,7 @@ export class Fields {
     return this.node(name) !== undefined;
   }
 
-  /** A text; numbers count as the text they are written as. */
+  /** A text; one of at most 1,024 characters. */
   text(name: string): string | undefined {
     const node = this.node(name);
     return node === undefined ? undefined : this.textOf(node, name);
@@ -47,8 +47,8 @@ export class Fields {
   }
 
   textOf(node: Node, name: string): string | undefined {
-    if (node.kind === 'scalar' && (typeof node.value === 'string' || typeof node.value === 'number')) {
-      const text = String(node.value);
+    if (node.kind === 'scalar' && typeof node.value === 'string') {
+      const text = node.value;
       if (text !== '' && text.length <= 1024) return text;
     }
     this.complain(node, `${name}: expected a text; got ${shownNode(node)}`);

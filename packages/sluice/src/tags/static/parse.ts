@@ -11,6 +11,9 @@ import { readYaml } from './yaml-tree.ts';
 export const MOST_YAML_BYTES = 1024 * 1024;
 export const MOST_CSV_BYTES = 64 * 1024 * 1024;
 
+/** More than any text of that size takes (450 MB): a thread that comes to its limit mostly ends alone, but now and then with the whole process. */
+const MOST_HEAP_MB = 1024;
+
 export interface Parsed {
   /** Absent when there are mistakes. */
   readonly resources: readonly Resource[] | undefined;
@@ -89,7 +92,7 @@ export function parseYamlAside(text: string): Promise<Parsed> {
   const done = Promise.withResolvers<Parsed>();
   const worker = new Worker(new URL(import.meta.url), {
     workerData: { mark: MARK, text },
-    resourceLimits: { maxOldGenerationSizeMb: 256 },
+    resourceLimits: { maxOldGenerationSizeMb: MOST_HEAP_MB },
   });
   worker.once('message', (parsed: Parsed) => {
     done.resolve(parsed);

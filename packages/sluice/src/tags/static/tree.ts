@@ -9,7 +9,7 @@ export interface At {
 
 export interface ScalarNode extends At {
   readonly kind: 'scalar';
-  readonly value: string | number | boolean | null;
+  readonly value: string | boolean | null;
 }
 
 export interface ListNode extends At {

@@ -1,4 +1,5 @@
 import { isAlias, isMap, isNode, isScalar, isSeq, LineCounter, parseDocument, type Node as YamlNode } from 'yaml';
+import { deepestLine } from '../yaml-depth.ts';
 import { MOST_MISTAKES, type At, type Mistake, type Node } from './tree.ts';
 
 /** Deeper than any static file needs. */
@@ -66,30 +67,10 @@ function convert(node: unknown, converting: Converting, parent: At = { line: 1, 
   return { kind: 'mapping', ...place, entries };
 }
 
-function plain(node: YamlNode): string | number | boolean | null {
-  const value = isScalar(node) ? node.value : null;
-  return typeof value === 'string' || typeof value === 'number' || typeof value === 'boolean' ? value : null;
-}
-
-/** The parser recurses per level: text that nests without end is refused before. */
-function deepestLine(text: string): number | undefined {
-  let depth = 0;
-  let line = 1;
-  let leading = 0;
-  let atStart = true;
-  for (let at = 0; at < text.length; at++) {
-    const char = text.charCodeAt(at);
-    if (char === 10) {
-      line++;
-      leading = 0;
-      atStart = true;
-      continue;
-    }
-    if (atStart && (char === 32 || char === 45 || char === 63 || char === 58)) leading++;
-    else atStart = false;
-    if (char === 91 || char === 123) depth++;
-    else if ((char === 93 || char === 125) && depth > 0) depth--;
-    if (depth > 200 || leading > 200) return line;
-  }
-  return undefined;
+/** Numbers as they are written: names and tags may have zeros at either end, and more digits than a number keeps. */
+function plain(node: YamlNode): string | boolean | null {
+  if (!isScalar(node)) return null;
+  const { value, source } = node;
+  if (typeof value === 'number') return source ?? String(value);
+  return typeof value === 'string' || typeof value === 'boolean' ? value : null;
 }

@@ -111,6 +111,25 @@ namespaces: [{ name: shop, cluster: d-1, tags: { cost: a } }]
     });
   }
 
+  test('numbers are taken as they are written', () => {
+    const { resources } = parseYaml(
+      'chosts: [{ name: 1.10, tags: { account: 012345678901, order: 12345678901234567890, limit: 1e3 } }]',
+    );
+    assert.deepEqual(resources, [
+      {
+        kind: 'chost',
+        name: '1.10',
+        key: '1.10',
+        interfaces: [],
+        cloudTags: [
+          ['account', '012345678901'],
+          ['limit', '1e3'],
+          ['order', '12345678901234567890'],
+        ],
+      },
+    ]);
+  });
+
   test('an empty file describes nothing', () => {
     for (const text of ['', '# nothing', 'hosts:', 'hosts: []']) assert.deepEqual(parseYaml(text).resources, [], text);
   });
@@ -210,6 +229,30 @@ describe('CSV', () => {
         '6:6: this quote is not closed',
       ],
     );
+  });
+
+  test('the first line must name the columns', async () => {
+    const mistakesOf = async (text: string) => told((await parseCsv(text)).mistakes).join('\n');
+    const kind = '1:1: expected the first line to name the columns, kind among them';
+    const name = '1:1: expected the first line to name the columns, name among them';
+    assert.equal(await mistakesOf('host,a,10.0.0.1'), `${kind}\n${name}`);
+    assert.equal(await mistakesOf('kind,address\n'), name);
+    assert.equal(await mistakesOf('kind,name,address,name\n'), '1:19: the column "name" is named twice');
+    assert.deepEqual(await parseCsv('# nothing yet\nkind,name\n'), { resources: [], mistakes: [] });
+  });
+
+  test('further lines add what the first one does not say', async () => {
+    const { resources } = await parseCsv(
+      'kind,name,address,az,tag.team\nchost,a,10.0.0.1,,\nchost,a,10.0.0.2,z,shop\nchost,a,10.0.0.3,y,other\n',
+    );
+    assert.deepEqual(resources?.[0], {
+      kind: 'chost',
+      name: 'a',
+      key: 'a',
+      az: 'z',
+      interfaces: ['10.0.0.1', '10.0.0.2', '10.0.0.3'].map((ip) => ({ addresses: [{ ip }] })),
+      cloudTags: [['team', 'shop']],
+    });
   });
 
   test('no text throws', async () => {
