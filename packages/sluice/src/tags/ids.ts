@@ -1,6 +1,7 @@
 import type { Log } from '../telemetry/log.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
 import type { ResourceKind } from './description.ts';
+import { GoneRecords } from './gone-records.ts';
 import { IdFile, type IdRecord } from './id-file.ts';
 import { kindFacts, RESOURCE_KINDS } from './kinds.ts';
 
@@ -29,7 +30,14 @@ export class Ids {
   readonly #kinds = new Map<ResourceKind, KindIds>(
     RESOURCE_KINDS.map((kind) => [
       kind,
-      { byKey: new Map(), byId: new Map(), next: kindFacts(kind).firstId ?? 1, below: Infinity, gone: [], retryS: 0 },
+      {
+        byKey: new Map(),
+        byId: new Map(),
+        next: kindFacts(kind).firstId ?? 1,
+        below: Infinity,
+        gone: new GoneRecords(),
+        retryS: 0,
+      },
     ]),
   );
   /** What is to be written. */
@@ -52,8 +60,7 @@ export class Ids {
     this.wasEmpty = file.lines === 0;
     for (const [kind, ids] of this.#kinds) {
       if (allocates === 'shared') ids.below = 0;
-      for (const record of ids.byKey.values()) if (record.goneS !== 0) ids.gone.push(record);
-      ids.gone.sort((left, right) => left.goneS - right.goneS);
+      for (const record of ids.byKey.values()) if (record.goneS !== 0) ids.gone.add(record);
       // What was given out last may not have reached the disk.
       if (!isClosed) ids.next += kindFacts(kind).mostIds <= 0xffff ? SKIP_NARROW : SKIP_WIDE;
     }
@@ -64,7 +71,7 @@ export class Ids {
     const ids = this.#of(kind);
     const known = ids.byKey.get(key);
     if (known !== undefined) {
-      if (!this.#isLearnt(known)) this.#note(known, name);
+      if (!this.#isLearnt(known)) this.#note(ids, known, name);
       return known.id;
     }
     const id = this.#gives ? this.#allocate(kind, ids) : 0;
@@ -80,7 +87,7 @@ export class Ids {
     const ids = this.#of(kind);
     const holder = ids.byId.get(id);
     if (holder?.key === key) {
-      if (!this.#isLearnt(holder)) this.#note(holder, name);
+      if (!this.#isLearnt(holder)) this.#note(ids, holder, name);
       return true;
     }
     const before = ids.byKey.get(key);
@@ -95,8 +102,7 @@ export class Ids {
     const ids = this.#of(kind);
     const record = ids.byKey.get(key);
     if (record === undefined || record.goneS !== 0 || this.#isLearnt(record) || this.isKept(kind, key)) return;
-    record.goneS = nowS;
-    ids.gone.push(record);
+    this.#setGone(ids, record, nowS);
     this.#write(record);
   }
 
@@ -147,13 +153,12 @@ export class Ids {
       if (known.name === name && known.term === term && (known.goneS === 0) === (goneS === 0)) return false;
       known.name = name;
       known.term = term;
-      if (known.goneS === 0 || goneS === 0) known.goneS = goneS;
-      if (known.goneS !== 0) ids.gone.push(known);
+      // Since when it is gone stays what it was.
+      if (known.goneS === 0 || goneS === 0) this.#setGone(ids, known, goneS);
       this.#write(known);
       return true;
     }
     this.#replace(ids, { ...record });
-    if (goneS !== 0) ids.gone.push(ids.byKey.get(key)!);
     if (holder !== undefined) changed(kind, holder.key, holder.goneS === 0);
     changed(kind, key, false);
     return true;
@@ -164,7 +169,6 @@ export class Ids {
     const ids = this.#of(record.kind);
     if (isForeign(record.kind) || ids.byKey.has(record.key) || ids.byId.has(record.id)) return false;
     this.#add(ids, { ...record });
-    if (record.goneS !== 0) ids.gone.push(ids.byKey.get(record.key)!);
     return true;
   }
 
@@ -237,17 +241,31 @@ export class Ids {
   /** Adds a record in place of those that have its number or its key. */
   #replace(ids: KindIds, record: IdRecord): void {
     const holder = ids.byId.get(record.id);
-    if (holder !== undefined) ids.byKey.delete(holder.key);
+    if (holder !== undefined) this.#drop(ids, holder);
     const before = ids.byKey.get(record.key);
-    if (before !== undefined) ids.byId.delete(before.id);
+    if (before !== undefined) this.#drop(ids, before);
     this.#add(ids, record);
   }
 
   #add(ids: KindIds, record: IdRecord): void {
     ids.byKey.set(record.key, record);
     ids.byId.set(record.id, record);
+    if (record.goneS !== 0) ids.gone.add(record);
     this.#pass(record.kind, ids, record.id);
     this.#write(record);
+  }
+
+  #drop(ids: KindIds, record: IdRecord): void {
+    ids.byKey.delete(record.key);
+    ids.byId.delete(record.id);
+    ids.gone.delete(record);
+  }
+
+  /** 0 = it is there. */
+  #setGone(ids: KindIds, record: IdRecord, goneS: number): void {
+    ids.gone.delete(record);
+    record.goneS = goneS;
+    if (goneS !== 0) ids.gone.add(record);
   }
 
   /** A number given by hand does not make the ones below it unusable, unless they were given out one after the other. */
@@ -256,9 +274,9 @@ export class Ids {
     if (id >= ids.next && (mostIds > 0xffff || id - ids.next <= SKIP_NARROW)) ids.next = id + 1;
   }
 
-  #note(record: IdRecord, name: string): void {
+  #note(ids: KindIds, record: IdRecord, name: string): void {
     if (record.goneS === 0 && record.name === name) return;
-    record.goneS = 0;
+    this.#setGone(ids, record, 0);
     record.name = name;
     this.#write(record);
   }
@@ -291,17 +309,7 @@ export class Ids {
   }
 
   #forget(ids: KindIds, nowS: number): void {
-    let count = 0;
-    const { gone } = ids;
-    while (count < gone.length && (gone.length - count > MOST_GONE || nowS - gone[count]!.goneS >= FORGET_AFTER_S)) {
-      const record = gone[count++]!;
-      // It may have come back, and even gone again.
-      if (record.goneS === 0 || ids.byKey.get(record.key) !== record) continue;
-      if (nowS - record.goneS < FORGET_AFTER_S && gone.length - count < MOST_GONE) continue;
-      ids.byKey.delete(record.key);
-      ids.byId.delete(record.id);
-    }
-    if (count > 0) gone.splice(0, count);
+    for (const record of ids.gone.takeDue({ beforeS: nowS - FORGET_AFTER_S, most: MOST_GONE })) this.#drop(ids, record);
   }
 
   #persistent(): number {
@@ -321,8 +329,7 @@ interface KindIds {
   next: number;
   /** Only numbers below are made. */
   below: number;
-  /** In the order in which they went; one that came back stands here until its turn. */
-  readonly gone: IdRecord[];
+  readonly gone: GoneRecords;
   /** Epoch seconds until when it is known that no number is left. */
   retryS: number;
 }

@@ -4,6 +4,7 @@ import { syncBuiltinESMExports } from 'node:module';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, beforeEach, describe, test } from 'node:test';
+import fc from 'fast-check';
 import { isSluiceError } from '../../../src/base/errors.ts';
 import { Ids } from '../../../src/tags/ids.ts';
 import { createLog } from '../../../src/telemetry/log.ts';
@@ -20,7 +21,8 @@ beforeEach(() => {
 const metrics = createMetrics();
 const pause = async () => undefined;
 const NOW = 1_700_000_000;
-const open = (allocates = true) => new Ids({ path, org: 1, allocates, metrics, log: createLog({ level: 'silent' }) });
+const open = (allocates: boolean | 'shared' = true) =>
+  new Ids({ path, org: 1, allocates, metrics, log: createLog({ level: 'silent' }) });
 
 describe('numbers', () => {
   test('stay over an orderly restart, with the names, and go on without a gap', async () => {
@@ -104,6 +106,67 @@ describe('numbers', () => {
     assert.equal(ids.adopt('pod', 'a', { id: 900, name: 'web' }), true);
     assert.equal(ids.idOf('pod', 'a', 'web'), 900);
     ids.close();
+  });
+});
+
+describe('numbers of what is gone', () => {
+  const DAY_S = 86_400;
+  const gone = { kind: 'pod', id: 1, key: 'a', name: 'web', goneS: NOW, term: 1 } as const;
+  const ignore = () => undefined;
+
+  test('are forgotten no earlier for being told by another hub again and again', async () => {
+    const ids = open('shared');
+    for (let term = 1; term <= 200_100; term++) ids.learn({ ...gone, term }, ignore);
+    await ids.save(NOW + 30 * DAY_S, pause);
+    assert.equal(ids.nameOf('pod', 1), 'web');
+    await ids.save(NOW + 31 * DAY_S, pause);
+    assert.equal(ids.nameOf('pod', 1), '');
+    ids.close();
+  });
+
+  test('are forgotten no earlier for coming and going often', async () => {
+    const ids = open();
+    assert.equal(ids.idOf('pod', 'a', 'web'), 1);
+    for (let i = 0; i < 200_100; i++) {
+      ids.vanish('pod', 'a', NOW);
+      ids.idOf('pod', 'a', 'web');
+    }
+    ids.vanish('pod', 'a', NOW);
+    await ids.save(NOW + DAY_S, pause);
+    assert.equal(ids.nameOf('pod', 1), 'web');
+    ids.close();
+  });
+
+  test('are forgotten after 31 days, in whatever order another hub has told it', async () => {
+    const told = fc.record({
+      key: fc.nat(5),
+      // 0 = it is there.
+      goneDay: fc.integer({ min: 0, max: 40 }),
+      isNewTerm: fc.boolean(),
+      savedDay: fc.option(fc.integer({ min: 1, max: 90 }), { nil: undefined }),
+    });
+    await fc.assert(
+      fc.asyncProperty(fc.array(told, { maxLength: 30 }), async (all) => {
+        path = join(folder, `${count++}.ids`);
+        const ids = open('shared');
+        const model = new Map<number, number>();
+        let term = 1;
+        for (const { key, goneDay, isNewTerm, savedDay } of all) {
+          if (isNewTerm) term++;
+          const goneS = goneDay === 0 ? 0 : NOW + goneDay * DAY_S;
+          ids.learn({ ...gone, id: key + 1, key: `${key}`, name: `${key}`, goneS, term }, ignore);
+          const before = model.get(key) ?? 0;
+          model.set(key, before === 0 || goneS === 0 ? goneS : before);
+          if (savedDay === undefined) continue;
+          const nowS = NOW + savedDay * DAY_S;
+          await ids.save(nowS, pause);
+          for (const [one, since] of model) if (since !== 0 && since <= nowS - 31 * DAY_S) model.delete(one);
+          assert.deepEqual(new Map([...ids.records('pod')].map(({ id, goneS: since }) => [id - 1, since])), model);
+        }
+        ids.close();
+      }),
+      { numRuns: 60 },
+    );
   });
 });
 
