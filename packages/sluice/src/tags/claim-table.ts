@@ -47,6 +47,11 @@ export class ClaimTable {
     return this.#entries[entry * this.#stride + KEY + word]!;
   }
 
+  /** The value of a claim. */
+  value(entry: number): number {
+    return this.#entries[entry * this.#stride + VALUE]!;
+  }
+
   /** The value of `key` at a second, 0 = none. */
   find(second: number): number {
     const at = this.#valid(this.#buckets[this.#bucketOf(this.key, 0)]!, second);

@@ -117,7 +117,7 @@ export class ClaimWriter {
     const valueIs = facts.claims[at + 1];
     if (valueIs === VALUE_IS.row) return added.rows[given]!;
     if (valueIs === VALUE_IS.agentRow) return added.agentRow;
-    return valueIs === VALUE_IS.peers ? this.#inventory.peerLists.push(Int32Array.from(facts.peers)) - 1 : given;
+    return valueIs === VALUE_IS.peers ? this.#inventory.peerLists.add(facts.peers) : given;
   }
 
   #addAgent(words: Uint32Array): number {
@@ -147,6 +147,7 @@ export class ClaimWriter {
       const entry = Math.floor(claim / CLAIM_TABLES);
       if (name === 'network4') inventory.lengths4.remove(table.keyWord(entry, 0), table.keyWord(entry, 1));
       if (name === 'network6') inventory.lengths6.remove(table.keyWord(entry, 0), table.keyWord(entry, 1));
+      if (name === 'peers') inventory.peerLists.release(table.value(entry));
       table.remove(entry);
     }
     for (const row of rows) inventory.resources.release(row);

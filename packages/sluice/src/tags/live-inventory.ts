@@ -11,6 +11,7 @@ import type {
   PortKey,
   ServiceLookup,
 } from './inventory.ts';
+import { PeerLists } from './peer-lists.ts';
 import { PrefixLengths } from './prefix-lengths.ts';
 import { ResourceTable, WORDS, word } from './resource-table.ts';
 import { TextHash } from './text-hash.ts';
@@ -28,8 +29,7 @@ export class LiveInventory implements Inventory {
   readonly agents = new AgentRows();
   readonly claims: Claims = createClaims();
   readonly timeline = new Timeline();
-  /** By number, as in the table `peers`; 0 = none. */
-  readonly peerLists: Int32Array[] = [new Int32Array(0)];
+  readonly peerLists = new PeerLists();
   readonly lengths4 = new PrefixLengths();
   readonly lengths6 = new PrefixLengths();
   /** Questions without an answer since they were last read, by MISSES. */
@@ -128,7 +128,7 @@ export class LiveInventory implements Inventory {
   }
 
   peerVpcs(version: number, vpc: number): Int32Array {
-    return this.peerLists[find1(this.claims.peers, this.timeline.secondOf(version), vpc)]!;
+    return this.peerLists.at(find1(this.claims.peers, this.timeline.secondOf(version), vpc));
   }
 
   wideAreaVpc(key: AddressKey): number {

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { after, describe, test } from 'node:test';
+import { after, describe, mock, test } from 'node:test';
 import { AddressKey } from '../../../src/tags/address-key.ts';
 import { ParsedAddress } from '../../../src/base/address.ts';
 import type { Pod, Resource } from '../../../src/tags/description.ts';
@@ -117,6 +117,24 @@ describe('time', () => {
     assert.equal(at(from, now - 890, '10.0.154.1'), 1);
     assert.equal(at(from, now - 890, '10.0.199.1'), 0);
     assert.equal(at(from, START, '10.0.1.1'), 0, 'forgotten');
+  });
+
+  test('lists of peers that change stay for 15 minutes, too, and then make room for others', async () => {
+    const source = new ToldSource([]);
+    const { inventory, setTime } = await inventoryOf(source);
+    const { live } = inventory;
+    const counts: number[] = [];
+    for (let i = 0; i < 120; i++) {
+      const now = START + i * 20;
+      setTime(now);
+      source.put({ kind: 'vpc', key: '7', name: 'prod', peers: [`${100 + i}`, '9'] });
+      await inventory.settle();
+      for (let before = 0; before <= Math.min(i, 44); before++) {
+        assert.deepEqual([...live.peerVpcs(live.versionAt(now - before * 20), 7)], [100 + i - before, 9]);
+      }
+      if (i > 60) counts.push(live.peerLists.count);
+    }
+    assert.ok(new Set(counts).size === 1, `${counts}`);
   });
 });
 
@@ -424,6 +442,96 @@ test('what went while nobody looked is let go, but not before every source has t
   assert.equal(ids.recordOf('pod', 'k/before')?.goneS, START);
   assert.equal(ids.recordOf('pod', 'k/1')?.goneS, 0);
   assert.equal(ids.nameOf('pod', ids.recordOf('pod', 'k/before')!.id), 'of an earlier life');
+});
+
+describe('a source that is taken away', () => {
+  test('what it alone described is gone as if it had said so; what another one knows stays, as that one says it', async () => {
+    const file = new ToldSource([
+      cluster,
+      pod(1, { name: 'file', addresses: ['10.0.0.1'] }),
+      pod(2, { addresses: ['10.0.0.2'] }),
+    ]);
+    const other = new ToldSource([cluster, pod(1, { name: 'api' })], 'kubernetes');
+    const { inventory, ids, setTime } = await inventoryOf(file, other);
+    setTime(START + 60);
+    inventory.remove(file);
+    assert.deepEqual(inventory.sources, [other]);
+    setTime(START + 90);
+    file.put(pod(3, {}));
+    await inventory.settle();
+    const from = inventory.inventory;
+    assert.deepEqual(
+      [59, 60, 1000].map((seconds) => [at(from, START + seconds, '10.0.0.1'), at(from, START + seconds, '10.0.0.2')]),
+      [
+        [1, 2],
+        [0, 0],
+        [0, 0],
+      ],
+    );
+    assert.equal(ids.nameOf('pod', 1), 'api');
+    assert.deepEqual(
+      [1, 2].map((id) => ids.recordOf('pod', `k/${id}`)?.goneS),
+      [0, START + 60],
+    );
+    assert.equal(ids.recordOf('pod', 'k/3'), undefined, 'nobody listens to it any more');
+    assert.deepEqual(inventory.describedBy('pod', 'k/1'), ['kubernetes']);
+    assert.deepEqual(inventory.sizes(file), []);
+    inventory.add(file);
+    await inventory.settle();
+    assert.deepEqual(inventory.describedBy('pod', 'k/3'), ['static']);
+  });
+
+  test('while what it told is taken in: all of that goes again', async () => {
+    const file = new ToldSource([cluster]);
+    const { inventory } = await inventoryOf(file);
+    const many = new ToldSource(
+      Array.from({ length: 5000 }, (_, i) => pod(1 + i, {})),
+      'kubernetes',
+    );
+    inventory.add(many);
+    const settled = inventory.settle();
+    await new Promise((resolve) => setImmediate(resolve));
+    inventory.remove(many);
+    await settled;
+    assert.equal(inventory.builder.all('pod').size, 0);
+  });
+
+  test('without having said anything: nobody waits for it any more', async () => {
+    const file = new ToldSource([cluster]);
+    const silent = new ToldSource([], 'kubernetes');
+    silent.isKnown = false;
+    const { inventory, ids } = await inventoryOf(file, silent);
+    ids.idOf('pod', 'k/before', 'of an earlier life');
+    inventory.remove(silent);
+    await inventory.settle();
+    await inventory.letGo();
+    assert.equal(ids.recordOf('pod', 'k/before')?.goneS, START);
+  });
+});
+
+test('what fails in looking after the inventory ends nothing, and is done again', async (context) => {
+  mock.timers.enable({ apis: ['setTimeout', 'setInterval'] });
+  context.after(() => mock.timers.reset());
+  const source = new ToldSource([cluster]);
+  const { inventory, ids, setTime } = await inventoryOf(source);
+  const pass = async () => {
+    mock.timers.tick(5000);
+    await new Promise((resolve) => setImmediate(resolve));
+  };
+  let asked = 0;
+  source.state = () => (asked++, assert.fail('no luck'));
+  await pass();
+  await pass();
+  assert.equal(asked, 2);
+  source.state = () => ({ kind: 'up' });
+  let listed = 0;
+  ids.records = () => (listed++, assert.fail('no luck'));
+  setTime(START + 3600);
+  await pass();
+  setTime(START + 7200);
+  await pass();
+  assert.equal(listed, 2);
+  assert.equal(inventory.inventory.isEmpty, false);
 });
 
 test('a change that is being taken in when the hub stops is saved before the file of ids is closed', async () => {
