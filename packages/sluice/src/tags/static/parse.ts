@@ -1,5 +1,4 @@
-import { Worker, isMainThread, parentPort, workerData } from 'node:worker_threads';
-import { errorText } from '../../base/errors.ts';
+import { aside } from '../aside.ts';
 import type { Resource } from '../description.ts';
 import { Slices } from '../slices.ts';
 import { csvRows } from './csv-tree.ts';
@@ -10,9 +9,6 @@ import { readYaml } from './yaml-tree.ts';
 /** YAML is read in a thread of its own, at about a megabyte a second; what is larger is better written as CSV. */
 export const MOST_YAML_BYTES = 1024 * 1024;
 export const MOST_CSV_BYTES = 64 * 1024 * 1024;
-
-/** More than any text of that size takes (450 MB): a thread that comes to its limit mostly ends alone, but now and then with the whole process. */
-const MOST_HEAP_MB = 1024;
 
 export interface Parsed {
   /** Absent when there are mistakes. */
@@ -87,29 +83,5 @@ function result(entries: Entries): Parsed {
   return { resources: mistakes.length === 0 ? resources : undefined, mistakes };
 }
 
-/** `parseYaml` in a thread of its own, which ends with it: the parser would hold up everybody else. */
-export function parseYamlAside(text: string): Promise<Parsed> {
-  const done = Promise.withResolvers<Parsed>();
-  const worker = new Worker(new URL(import.meta.url), {
-    workerData: { mark: MARK, text },
-    resourceLimits: { maxOldGenerationSizeMb: MOST_HEAP_MB },
-  });
-  worker.once('message', (parsed: Parsed) => {
-    done.resolve(parsed);
-    void worker.terminate();
-  });
-  worker.once('error', (error) => done.reject(new Error(`cannot read YAML: ${errorText(error)}`)));
-  worker.once('exit', () => done.reject(new Error('cannot read YAML: its thread has ended')));
-  return done.promise;
-}
-
-// The same file is the thread's program, so that no second path has to be found when the hub runs from a build.
-const MARK = 'sluice static file';
-if (!isMainThread && isTask(workerData)) {
-  // oxlint-disable-next-line unicorn/require-post-message-target-origin -- a thread, not a window
-  parentPort?.postMessage(parseYaml(workerData.text) satisfies Parsed);
-}
-
-function isTask(data: unknown): data is { readonly mark: string; readonly text: string } {
-  return typeof data === 'object' && data !== null && 'mark' in data && data.mark === MARK;
-}
+/** `parseYaml` in a thread of its own. Rejects when the signal is aborted. */
+export const parseYamlAside = aside(import.meta.url, 'YAML', parseYaml);

@@ -34,7 +34,7 @@ export class StaticFile implements Source {
   /** As the file was when it was last read, and when it was last looked at. */
   #read = '';
   #looked = '';
-  #isStopped = false;
+  readonly #stopped = new AbortController();
 
   constructor(options: StaticFileOptions) {
     this.#options = options;
@@ -52,7 +52,7 @@ export class StaticFile implements Source {
   }
 
   stop(): void {
-    this.#isStopped = true;
+    this.#stopped.abort();
     clearTimeout(this.#timer);
   }
 
@@ -89,6 +89,7 @@ export class StaticFile implements Source {
     try {
       parsed = await this.#parse();
     } catch (error) {
+      if (this.#stopped.signal.aborted) return;
       this.#fail([`${path}: ${errorText(error)}`]);
       return;
     }
@@ -113,7 +114,7 @@ export class StaticFile implements Source {
       throw new Error(`expected at most ${most} bytes; got more: ${advice}`);
     }
     const text = decode(bytes);
-    return isCsv ? parseCsv(text) : parseYamlAside(text);
+    return isCsv ? parseCsv(text) : parseYamlAside(text, this.#stopped.signal);
   }
 
   #fail(lines: readonly string[]): void {
@@ -138,7 +139,7 @@ export class StaticFile implements Source {
   }
 
   #again(): void {
-    if (this.#isStopped) return;
+    if (this.#stopped.signal.aborted) return;
     this.#timer = setTimeout(() => {
       void this.look().finally(() => this.#again());
     }, this.#options.intervalMs ?? INTERVAL_MS).unref();

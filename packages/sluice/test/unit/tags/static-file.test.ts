@@ -328,6 +328,15 @@ describe('the file', () => {
     assert.match(large.source.state().lastError ?? '', /expected at most 1048576 bytes; got more: write it as CSV/);
     large.source.stop();
   });
+
+  test('that is being read when the hub stops holds up nobody, and that is no mistake', async () => {
+    const { path, source } = file('tags.yaml');
+    writeFileSync(path, 'hosts: [{ name: one }]');
+    const started = source.start();
+    source.stop();
+    await started;
+    assert.deepEqual([source.current(), source.state().kind], [undefined, 'starting']);
+  });
 });
 
 test('the examples of docs/tags.md load', async () => {
