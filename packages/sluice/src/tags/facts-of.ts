@@ -1,5 +1,6 @@
 import { address, addressFacts, deviceWords, fillAddress, nodeWords, type Known } from './address-facts.ts';
 import { readCidr } from '../base/address.ts';
+import { ChainedHash } from './chained-hash.ts';
 import {
   WORKLOAD_TYPES,
   type Agent,
@@ -16,7 +17,6 @@ import { idOf, placementOf, vpcId } from './placement.ts';
 import type { Resource as Words } from './resource-table.ts';
 import { customServiceFacts, serviceFacts } from './service-facts.ts';
 import { PRECEDENCE } from './source.ts';
-import { TextHash } from './text-hash.ts';
 
 export interface Subject {
   readonly resource: Resource;
@@ -83,7 +83,7 @@ function rankOf({ resource, precedence }: Subject): number {
   return (PRECEDENCE.length - precedence) * 2 ** 40 + (15 - addressRank) * 2 ** 34 + since;
 }
 
-const textHash = new TextHash();
+const hash = new ChainedHash();
 
 function vpcFacts(facts: Facts, { find }: Known, resource: Vpc, id: number): void {
   const region = idOf(find, 'region', resource.region);
@@ -130,8 +130,8 @@ function podFacts(facts: Facts, known: Known, resource: Pod, id: number): void {
   if (row < 0) row = facts.row(baseWords(words));
   facts.mainRow = row;
   facts.claimRow('pod', row, [id]);
-  textHash.set(Buffer.from(resource.name));
-  if (place.cluster !== 0) facts.claimRow('podName', row, [place.cluster, textHash.low, textHash.high]);
+  hash.begin().bytes(Buffer.from(resource.name));
+  if (place.cluster !== 0) facts.claimRow('podName', row, [place.cluster, hash.low, hash.high]);
 }
 
 /** MAC addresses of a node's pods by address, made when the first of them asks. */

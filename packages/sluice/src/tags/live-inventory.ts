@@ -1,6 +1,7 @@
 import type { AddressKey } from './address-key.ts';
 import { mask4, mask6 } from '../base/address.ts';
 import { AgentRows } from './agent-rows.ts';
+import { ChainedHash } from './chained-hash.ts';
 import type { ClaimTable } from './claim-table.ts';
 import { createClaims, MEMBER_KINDS, TABLES, type Claims, type TableName } from './claims.ts';
 import type {
@@ -14,7 +15,6 @@ import type {
 import { PeerLists } from './peer-lists.ts';
 import { PrefixLengths } from './prefix-lengths.ts';
 import { ResourceTable, WORDS, word } from './resource-table.ts';
-import { TextHash } from './text-hash.ts';
 import { Timeline } from './timeline.ts';
 
 /**
@@ -36,7 +36,7 @@ export class LiveInventory implements Inventory {
   readonly misses = new Uint32Array(MISSES.length);
   services: ServiceLookup | undefined;
   customServices: CustomServiceLookup | undefined;
-  readonly #hash = new TextHash();
+  readonly #hash = new ChainedHash();
 
   versionAt(seconds: number): number {
     return this.timeline.versionAt(seconds);
@@ -100,7 +100,7 @@ export class LiveInventory implements Inventory {
   /** Resource of the pod of this name in a cluster; nothing when there are several, in different namespaces. `namespace` 0: any of them. */
   podIn(version: number, cluster: number, name: Uint8Array, namespace = 0): number {
     if (cluster === 0) return 0;
-    this.#hash.set(name);
+    this.#hash.begin().bytes(name);
     const table = this.claims.podName;
     table.key[0] = cluster;
     table.key[1] = this.#hash.low;

@@ -1,5 +1,5 @@
 import type { Batch } from '../../batch/batch.ts';
-import { ChainedHash } from './chained-hash.ts';
+import { ChainedHash } from '../chained-hash.ts';
 import type { FieldColumns } from './field-columns.ts';
 import type { FieldRows, SeenIn } from './field-rows.ts';
 import { FieldTexts, type ListColumn, type TextColumn } from './field-texts.ts';

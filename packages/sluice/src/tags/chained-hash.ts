@@ -1,8 +1,12 @@
 import { randomBytes } from 'node:crypto';
 
 /**
- * Two keyed 32-bit hashes of a chain of numbers and texts, each link made from the one before: a table's hash is the beginning of those of its
+ * Two seeded 32-bit hashes of a chain of numbers and texts, each link made from the one before: a table's hash is the beginning of those of its
  * fields, a field's that of those of its values. Four bytes a step; signed, as only such numbers are kept without an object each.
+ *
+ * They stand for texts in tables of names. Of 50,000 texts two have the same by chance once in 10^10 hubs. The seed, another one at each start, keeps
+ * everybody from knowing a hash, but this is no cryptographic one: who chooses texts for it may find such as collide whatever the seed. So it is only
+ * for where that costs little: a name or value is not noted in a dictionary, or a pod's name leads to another pod of its cluster.
  */
 export class ChainedHash {
   low = 0;
@@ -40,6 +44,22 @@ export class ChainedHash {
     // The length keeps texts apart that differ in zeros at their end.
     let last = end - start;
     for (; at < end; at++) last = (last << 8) ^ view.getUint8(at);
+    this.low = mixLow(low, last);
+    this.high = mixHigh(high, last);
+    return this;
+  }
+
+  /** The same of bytes that no view is at hand for, at half the speed: making one would cost an object. */
+  bytes(text: Uint8Array): this {
+    let { low, high } = this;
+    let at = 0;
+    for (; at + 4 <= text.length; at += 4) {
+      const word = text[at]! | (text[at + 1]! << 8) | (text[at + 2]! << 16) | (text[at + 3]! << 24);
+      low = mixLow(low, word);
+      high = mixHigh(high, word);
+    }
+    let last = text.length;
+    for (; at < text.length; at++) last = (last << 8) ^ text[at]!;
     this.low = mixLow(low, last);
     this.high = mixHigh(high, last);
     return this;
