@@ -153,6 +153,7 @@ export async function startHub(config: SluiceConfig, log: Log): Promise<Hub> {
       }),
       stores: series,
       memory,
+      metrics,
       log,
     });
     started.push(() => announced.stop());

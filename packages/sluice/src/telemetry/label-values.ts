@@ -256,7 +256,12 @@ export const LABEL_VALUES: readonly {
   {
     metric: 'sluice_series_refused_total',
     label: 'reason',
-    values: { limit: 'limits.series is reached', collision: 'another series has the same 64-bit id' },
+    values: {
+      limit: 'limits.series is reached, or the memory for series',
+      collision: 'another series has the same 64-bit id',
+      memory: 'no memory was left to take a series over that only the journal knew',
+      organisation: 'only the journal knew it, and its organisation is accepted no more',
+    },
   },
   {
     metric: 'sluice_storage_inserts_total',

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { test } from 'node:test';
+import { describe, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { LabelList } from '../../../src/base/label-fields.ts';
 import { LinearMemory } from '../../../src/base/linear-memory.ts';
@@ -23,9 +23,9 @@ function labels(text: string): Buffer {
 }
 
 /** The series of a hub, with nothing in its dictionary. */
-async function emptySeries(dir: string) {
+async function emptySeries(dir: string, limit = 1000) {
   const memory = new LinearMemory();
-  const store = await openSeries({ dir, org: 1, limit: 1000, memory, metrics: createMetrics(), log });
+  const store = await openSeries({ dir, org: 1, limit, memory, metrics: createMetrics(), log });
   return { memory, store, place: memory.allocate() };
 }
 
@@ -97,7 +97,8 @@ test('series that only the journal knows are known after a start, and stay in th
       },
     };
     waitingSinceMs = Date.now();
-    const announced = followAnnouncements({ reader, stores: new Map([[1, watched]]), memory, log });
+    const metrics = createMetrics();
+    const announced = followAnnouncements({ reader, stores: new Map([[1, watched]]), memory, metrics, log });
     await announced.caughtUp;
     for (const [i, text] of ['a', 'b', 'c'].entries()) {
       const found = store.labelsOf(ids[i * 2]!, ids[i * 2 + 1]!);
@@ -117,5 +118,56 @@ test('series that only the journal knows are known after a start, and stay in th
     await again.store.close();
   } finally {
     await rm(dir, { recursive: true, force: true });
+  }
+});
+
+describe('series that cannot be taken over are counted by reason and warned about, and the journal goes on', () => {
+  const noRoom = { allocate: () => 0 };
+  const cases: readonly (readonly [reason: string, limit: number, org: number, isFull: boolean, refused: number])[] = [
+    ['limit', 1, 1, false, 2],
+    ['memory', 1000, 1, true, 3],
+    ['organisation', 1000, 2, false, 3],
+  ];
+  for (const [reason, limit, org, isFull, refused] of cases) {
+    test(reason, async () => {
+      const dir = await mkdtemp(join(tmpdir(), 'sluice-announced-'));
+      try {
+        const { batch } = await announcements(join(dir, 'one'), ['a', 'b', 'c']);
+        const { memory, store } = await emptySeries(join(dir, 'two'), limit);
+        if (isFull) Object.assign(memory, noRoom);
+        const reader = new Reader(batch);
+        const metrics = createMetrics();
+        const lines: string[] = [];
+        const noted = createLog({ destination: { write: (line: string) => void lines.push(line) } });
+        // What is announced for an organisation that is no more is announced for nobody.
+        const stores = new Map([
+          [
+            org,
+            {
+              series: store.series,
+              labelsOf: (low: number, high: number) => store.labelsOf(low, high),
+              waitingSinceMs: undefined,
+            },
+          ],
+        ]);
+        const announced = followAnnouncements({ reader, stores, memory, metrics, log: noted });
+        await announced.caughtUp;
+        const { values } = await metrics.seriesRefused.get();
+        assert.deepEqual(
+          values.map(({ labels: { reason: why }, value }) => [why, value]),
+          [[reason, refused]],
+        );
+        assert.match(
+          lines.join(''),
+          new RegExp(`"level":"warn".*"org":1,"refused":\\{"${reason}":${refused}\\}.*cannot be taken over`),
+        );
+        while (reader.confirmed.length === 0) await sleep(20);
+        assert.deepEqual(reader.confirmed, [13]);
+        await announced.stop();
+        await store.close();
+      } finally {
+        await rm(dir, { recursive: true, force: true });
+      }
+    });
   }
 });
