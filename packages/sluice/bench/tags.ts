@@ -250,7 +250,7 @@ function rows(): void {
 }
 
 function series(): void {
-  const subjects = new SeriesSubjects({ org });
+  const subjects = new SeriesSubjects({ org, log });
   const labels = new LabelList();
   const perTarget = 500;
   for (const what of ['500 new series of each of 400 new targets', 'as many more, of the same targets']) {

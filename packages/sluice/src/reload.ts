@@ -7,6 +7,7 @@ import { compare } from './config/reload.ts';
 import type { SluiceConfig } from './config/schema.ts';
 import type { Control } from './control/control.ts';
 import type { GuardedListeners } from './http/guarded-listeners.ts';
+import type { Tagging } from './tagging.ts';
 import type { Log } from './telemetry/log.ts';
 import type { Metrics } from './telemetry/metrics.ts';
 
@@ -14,6 +15,7 @@ export interface Exchangeable {
   readonly guarded: GuardedListeners;
   readonly controlGuard: ListenerGuard | undefined;
   readonly control: Pick<Control, 'setGroups'>;
+  readonly tagging: Pick<Tagging, 'exchangeServers'>;
   /** Makes exactly these exporters run; rejects when one cannot. */
   readonly applyExporters: (exporters: readonly ExporterConfig[]) => Promise<void>;
   readonly metrics: Metrics;
@@ -45,6 +47,8 @@ export async function exchange(running: SluiceConfig, next: LoadedConfig, parts:
       (changes.exporters === undefined && !isAgain) || (await succeeds(parts.applyExporters(config.exporters), log)),
   };
   if (changes.groups) parts.control.setGroups(config.agents.groups);
+  // Groups name servers too.
+  if (changes.groups || changes.prometheusServers) parts.tagging.exchangeServers(config);
   const isWhole = isGood.access && isGood.exporters;
   if (isWhole) unfinished.delete(config);
   else unfinished.add(config);

@@ -331,6 +331,7 @@ export async function startHub(config: SluiceConfig, log: Log): Promise<Hub> {
       guarded,
       controlGuard,
       control,
+      tagging,
       applyExporters: async (exporters) => delivery.apply(createExporters(exporters, outputs)),
       metrics,
       log,

@@ -34,6 +34,8 @@ export interface TaggingOptions {
   readonly log: Log;
 }
 
+type NamesServers = Pick<SluiceConfig, 'tags' | 'agents'>;
+
 export interface Tagging {
   /** Tags series of an organisation. */
   readonly seriesTagger: (org: number) => SeriesTagger | undefined;
@@ -41,6 +43,8 @@ export interface Tagging {
   readonly labels: SeriesTagLabels | undefined;
   /** Starts what is not needed for the first answers: loading the client of Kubernetes holds everything up for a second. */
   startWatches(): void;
+  /** Asks the Prometheus servers that are named now; of those that are named no more nothing stays. */
+  exchangeServers(config: NamesServers): void;
   /** Ends the sources and what writes into the journal. */
   stop(): Promise<void>;
 }
@@ -64,15 +68,15 @@ export function startTagging(options: TaggingOptions): Tagging {
     late.push(() => source.start());
     stops.push(() => source.stop());
   }
-  const { servers, problems } = prometheusServers({
-    addresses: config.tags.prometheusAddresses,
-    groups: config.agents.groups,
-    organisations,
-  });
-  if (problems.length > 0) log.warn({ problems }, 'Prometheus servers that cannot be asked for their targets');
+  const serversOf = (named: NamesServers) => {
+    const addresses = named.tags.prometheusAddresses;
+    const { servers, problems } = prometheusServers({ addresses, groups: named.agents.groups, organisations });
+    if (problems.length > 0) log.warn({ problems }, 'Prometheus servers that cannot be asked for their targets');
+    return servers;
+  };
   const subjectsOf = new Map<number, SeriesSubjects>();
   const onChange = (org: number) => void subjectsOf.get(org)?.look();
-  const targets = createPrometheusTargets({ servers, append, onChange, log });
+  const targets = createPrometheusTargets({ servers: serversOf(config), append, onChange, log });
   for (const source of targets.sources) tags.add(source);
   tags.useTargets(targets.table);
   targets.start();
@@ -82,7 +86,7 @@ export function startTagging(options: TaggingOptions): Tagging {
     const inventory = tags.find(org);
     const dictionary = series.get(org);
     if (inventory === undefined || dictionary === undefined) continue;
-    const subjects = new SeriesSubjects({ org: inventory, targets: () => targets.table(org) });
+    const subjects = new SeriesSubjects({ org: inventory, targets: () => targets.table(org), log });
     subjectsOf.set(org, subjects);
     const changes = new TagChanges({ org, series: dictionary.series, tagger: subjects, append, metrics, log });
     const sharing = createSharing(options, inventory);
@@ -91,7 +95,7 @@ export function startTagging(options: TaggingOptions): Tagging {
     subjects.start();
     names.start();
     stops.push(async () => {
-      subjects.stop();
+      await subjects.stop();
       await sharing?.stop();
       await changes.stop();
       await names.stop();
@@ -104,6 +108,11 @@ export function startTagging(options: TaggingOptions): Tagging {
     labels: prefix === '' ? undefined : new SeriesTagLabels({ store, prefix, names: tags.names, customTags }),
     startWatches() {
       for (const start of late) start();
+    },
+    exchangeServers(named) {
+      const { added, removed } = targets.exchange(serversOf(named));
+      for (const source of removed) tags.remove(source);
+      for (const source of added) tags.add(source);
     },
     async stop() {
       for (const stop of stops) await stop();
@@ -119,7 +128,7 @@ function createSharing(options: TaggingOptions, org: OrgInventory): SharedIds | 
     org,
     hub: hub.id,
     name: hub.name,
-    mayGive: config.tags.allocates,
+    mayGive: config.tags.allocator,
     names: tags.names,
     tables: createSharedIdTables(store),
     append,

@@ -67,7 +67,7 @@ export function forwarderNotes({ storage, exporters }: Partial<SluiceConfig>): s
 
 /** A hub that waits for ids which nobody can tell it. */
 export function followerNotes({ storage, tags }: Partial<SluiceConfig>): string[] {
-  if (storage === undefined || storage.engine === 'clickhouse' || tags === undefined || tags.allocates) return [];
+  if (storage === undefined || storage.engine === 'clickhouse' || tags === undefined || tags.allocator) return [];
   return [
     `tags.allocator: off has no hub to learn ids from with storage.engine: ${storage.engine}: resources have the ids that files of static tags give them, all others 0`,
   ];

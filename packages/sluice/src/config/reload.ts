@@ -27,6 +27,8 @@ export interface Changes {
   readonly access: boolean;
   /** `agents.groups`. */
   readonly groups: boolean;
+  /** `tags.prometheus_http_api_addresses`. */
+  readonly prometheusServers: boolean;
 }
 
 /** Names of exporters. */
@@ -46,7 +48,9 @@ export function compare(running: SluiceConfig, next: LoadedConfig): Reload {
     ...withAccess,
     agents: { ...running.agents, groups: wanted.agents.groups },
   });
-  const config = attempt(withGroups, { ...withGroups, exporters: wanted.exporters });
+  const { prometheusAddresses } = wanted.tags;
+  const withServers = attempt(withGroups, { ...withGroups, tags: { ...running.tags, prometheusAddresses } });
+  const config = attempt(withServers, { ...withServers, exporters: wanted.exporters });
   const restart = differences(config, wanted);
   return {
     kind: 'accepted',
@@ -55,6 +59,7 @@ export function compare(running: SluiceConfig, next: LoadedConfig): Reload {
       exporters: exporterChanges(running, config),
       access: !same([running.auth, running.tls, running.listen], [config.auth, config.tls, config.listen]),
       groups: !same(running.agents.groups, config.agents.groups),
+      prometheusServers: !same(running.tags.prometheusAddresses, config.tags.prometheusAddresses),
     },
     restart,
     warning:
@@ -137,7 +142,7 @@ function differences(running: SluiceConfig, wanted: SluiceConfig): string[] {
   return paths;
 }
 
-const SPLIT: ReadonlySet<string> = new Set(['listen', 'agents', 'storage', 'journal', 'limits']);
+const SPLIT: ReadonlySet<string> = new Set(['listen', 'agents', 'tags', 'storage', 'journal', 'limits']);
 
 function isMapping(value: unknown): value is object {
   return typeof value === 'object' && value !== null && !Array.isArray(value) && !(value instanceof Map);

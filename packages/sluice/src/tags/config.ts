@@ -30,7 +30,7 @@ export interface WatchedCluster {
 /** Parsed `tags`. */
 export interface TagsOptions {
   readonly files: readonly TagFile[];
-  readonly allocates: boolean;
+  readonly allocator: boolean;
   readonly kubernetes: readonly WatchedCluster[];
   /** Base URLs of Prometheus servers. */
   readonly prometheusAddresses: readonly string[];
@@ -142,7 +142,7 @@ export const tagsSchema = z
   })
   .transform((tags): TagsOptions => ({
     files: tags.files,
-    allocates: tags.allocator === 'on',
+    allocator: tags.allocator === 'on',
     kubernetes: tags.kubernetes,
     prometheusAddresses: tags.prometheus_http_api_addresses.map((address) => address.replace(/\/+$/, '')),
     autoTaggingPrefix: tags['auto-tagging-prefix'],

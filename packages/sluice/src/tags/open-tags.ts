@@ -34,6 +34,8 @@ export interface Tags {
   readonly routes: readonly HttpRoute[];
   /** From now on the source counts for its organisation. */
   add(source: Source): void;
+  /** It counts no more, and what it alone described is gone. */
+  remove(source: Source): void;
   /** From now on these are the targets of Prometheus servers, for explanations. */
   useTargets(targets: (org: number) => TargetTable): void;
   stop(): Promise<void>;
@@ -42,7 +44,7 @@ export interface Tags {
 /** Opens the inventories and reads the files of static tags. Throws SluiceError `format_too_new` and `data_dir_unusable`. */
 export async function openTags(options: OpenTagsOptions): Promise<Tags> {
   const { dataDir, config, organisations, metrics, log } = options;
-  const allocates = options.sharesIds ? 'shared' : config.allocates;
+  const allocates = options.sharesIds ? 'shared' : config.allocator;
   const inventories = new Map<number, OrgInventory>();
   const find = (org: number) => inventories.get(org);
   const names = new TagNames(find);
@@ -67,6 +69,7 @@ export async function openTags(options: OpenTagsOptions): Promise<Tags> {
     names,
     routes: createTagsApi({ find, names, targets: (org) => targets?.(org) ?? NO_TARGETS }),
     add,
+    remove: (source) => find(source.org)?.remove(source),
     useTargets(used) {
       targets = used;
     },

@@ -1,6 +1,7 @@
 import { errorText } from '../base/errors.ts';
 import { rateLimited, type Log } from '../telemetry/log.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
+import { Periodic } from '../telemetry/periodic.ts';
 import { emptyInventory } from './empty-inventory.ts';
 import type { ResourceKind } from './description.ts';
 import type { Ids } from './ids.ts';
@@ -45,9 +46,11 @@ export class OrgInventory {
   /** Absent: this hub shares ids with no other. */
   idOrigin: IdOrigin | undefined;
   readonly #options: OrgInventoryOptions;
-  readonly #views: SourceView[] = [];
-  readonly #stops: (() => void)[] = [];
-  readonly #tending: NodeJS.Timeout;
+  /** Best first. Replaced when sources come and go, as one that is being taken in must stay as it is. */
+  #views: readonly SourceView[] = [];
+  /** Ends listening to a source. */
+  readonly #stops = new Map<SourceView, () => void>();
+  readonly #tending: Periodic;
   readonly #mayLog = rateLimited(60_000);
   readonly #mayLogFault = rateLimited(60_000);
   #timer: NodeJS.Timeout | undefined;
@@ -71,7 +74,14 @@ export class OrgInventory {
       ),
     );
     this.#letGoS = this.#nowS();
-    this.#tending = setInterval(() => this.#tend(), TEND_MS).unref();
+    this.#tending = new Periodic({
+      work: () => this.#tend(),
+      pauseMs: TEND_MS,
+      log: options.log,
+      failure: 'cannot look after the tag inventory; tried again',
+      fields: { org: options.org },
+    });
+    this.#tending.start();
   }
 
   /** What rows are tagged by: knows nothing until a source has told something. */
@@ -81,21 +91,33 @@ export class OrgInventory {
 
   /** Its sources, best first. */
   get sources(): readonly Source[] {
-    return this.#views.map(({ source }) => source);
+    return this.#views.filter(({ isGone }) => !isGone).map(({ source }) => source);
   }
 
   /** From now on the source counts. */
   add(source: Source): void {
     const view = new SourceView(source);
-    this.#views.push(view);
-    this.#views.sort((left, right) => rank(left.source) - rank(right.source) || byName(left.source, right.source));
-    this.#stops.push(
+    this.#views = [...this.#views, view].toSorted(
+      (left, right) => rank(left.source) - rank(right.source) || byName(left.source, right.source),
+    );
+    this.#stops.set(
+      view,
       source.onChange((change) => {
         view.note(change, this.#nowS());
         this.#schedule();
       }),
     );
     view.note({ kind: 'all' }, this.#nowS());
+    this.#schedule();
+  }
+
+  /** The source counts no more: what it alone described is gone, as if it had said so itself. */
+  remove(source: Source): void {
+    const view = this.#views.find((one) => one.source === source && !one.isGone);
+    if (view === undefined) return;
+    this.#stops.get(view)?.();
+    this.#stops.delete(view);
+    view.end(this.#nowS());
     this.#schedule();
   }
 
@@ -114,8 +136,9 @@ export class OrgInventory {
   async stop(): Promise<void> {
     this.#isStopped = true;
     clearTimeout(this.#timer);
-    clearInterval(this.#tending);
-    for (const stop of this.#stops.splice(0)) stop();
+    for (const stop of this.#stops.values()) stop();
+    this.#stops.clear();
+    await this.#tending.stop();
     await this.#running;
   }
 
@@ -209,18 +232,33 @@ export class OrgInventory {
     if (this.#isPublished) onPublished();
     metrics.tagBuildSeconds.observe({ org }, slices.workedMs / 1000);
     await this.builder.forget(nowS, slices);
+    this.#dropGone();
     this.#measure();
   }
 
-  #tend(): void {
-    for (const { source } of this.#views) this.#measureAge(source.name, source.state());
+  /** Nothing stays of sources that are gone, once what they had told was taken back. */
+  #dropGone(): void {
+    const dropped = this.#views.filter((view) => view.isGone && !view.isChanged);
+    if (dropped.length === 0) return;
+    this.#views = this.#views.filter((view) => !dropped.includes(view));
+    const { metrics, org } = this.#options;
+    for (const view of dropped) {
+      const source = view.source.name;
+      metrics.tagSourceUp.remove({ org, source });
+      metrics.tagSourceAge.remove({ org, source });
+      for (const kind of RESOURCE_KINDS) metrics.tagResources.remove({ org, kind, source });
+    }
+  }
+
+  async #tend(): Promise<void> {
+    for (const source of this.sources) this.#measureAge(source.name, source.state());
     for (const [index, kind] of MISSES.entries()) {
       const count = this.live.misses[index]!;
       if (count > 0) this.#options.metrics.tagMisses.inc({ org: this.org, kind }, count);
     }
     this.live.misses.fill(0);
-    if (this.#nowS() - this.#letGoS >= LET_GO_S) void this.letGo();
-    if (this.#running === undefined) this.#run(this.builder.forget(this.#nowS(), new Slices()));
+    if (this.#nowS() - this.#letGoS >= LET_GO_S) await this.letGo();
+    if (this.#running === undefined && !this.#isStopped) this.#run(this.builder.forget(this.#nowS(), new Slices()));
   }
 
   #measure(): void {

@@ -1,5 +1,7 @@
 import type { LabelList } from '../base/label-fields.ts';
 import type { SeriesTagger } from '../base/ports.ts';
+import type { Log } from '../telemetry/log.ts';
+import { Periodic } from '../telemetry/periodic.ts';
 import { NO_TARGETS, type TargetTable } from './prometheus-targets/target-table.ts';
 import type { OrgInventory } from './org-inventory.ts';
 import { TAGGING_LABELS } from './series-resource.ts';
@@ -10,6 +12,7 @@ export interface SeriesSubjectsOptions {
   readonly org: OrgInventory;
   /** Targets as they are now; another object when they have changed. Absent: there are none. */
   readonly targets?: () => TargetTable;
+  readonly log: Log;
   /** How often it is looked whether anything has changed. Default 4 s. */
   readonly intervalMs?: number;
   readonly now?: () => number;
@@ -45,8 +48,10 @@ export class SeriesSubjects implements SeriesTagger {
   /** Nothing is known yet, or not enough: only agents count. */
   #isEmpty = true;
   readonly #settledMs: number;
-  #timer: NodeJS.Timeout | undefined;
-  #running = false;
+  /** A look has failed, and not all of what had changed is worked out. */
+  #isUnfinished = false;
+  readonly #looking: Periodic;
+  #isStopped = false;
 
   constructor(options: SeriesSubjectsOptions) {
     this.#options = options;
@@ -57,17 +62,24 @@ export class SeriesSubjects implements SeriesTagger {
     this.#isEmpty = !this.#isReady();
     if (!this.#isEmpty) this.generation = 1;
     this.#version = this.#versionNow();
+    this.#looking = new Periodic({
+      work: () => this.#look(),
+      pauseMs: options.intervalMs ?? INTERVAL_MS,
+      log: options.log,
+      failure: 'cannot work out the tags of series anew; tried again',
+      fields: { org: options.org.org },
+    });
   }
 
   /** Looks for changes from now on. */
   start(): void {
-    const { intervalMs = INTERVAL_MS } = this.#options;
-    this.#timer = setInterval(() => void this.look(), intervalMs).unref();
+    this.#looking.start();
   }
 
-  stop(): void {
-    clearInterval(this.#timer);
+  async stop(): Promise<void> {
+    this.#isStopped = true;
     this.#listeners.clear();
+    await this.#looking.stop();
   }
 
   get size(): number {
@@ -125,27 +137,25 @@ export class SeriesSubjects implements SeriesTagger {
     return () => this.#listeners.delete(listener);
   }
 
-  /** Works out anew what may have changed, and tells. */
+  /** Works out anew what may have changed, and tells. Never rejects. */
   async look(): Promise<void> {
-    if (this.#running) return;
+    await this.#looking.run();
+  }
+
+  async #look(): Promise<void> {
     const version = this.#versionNow();
     const isEmpty = !this.#isReady();
     const isKnown = version === this.#version && (this.#options.targets?.() ?? NO_TARGETS) === this.#targets;
-    if (isKnown && isEmpty === this.#isEmpty) return;
+    if (isKnown && isEmpty === this.#isEmpty && !this.#isUnfinished) return;
+    this.#isUnfinished = true;
     this.#version = version;
     const isVoid = this.#takeTargets();
     if (isEmpty !== this.#isEmpty || isVoid) {
       this.#isEmpty = isEmpty;
       this.#forgetAll();
       for (const listener of this.#listeners) listener(undefined);
-      return;
-    }
-    this.#running = true;
-    try {
-      await this.#workOutAll();
-    } finally {
-      this.#running = false;
-    }
+    } else await this.#workOutAll();
+    this.#isUnfinished = false;
   }
 
   /** Enough is known: after a start every source has had its time to say something. */
@@ -166,7 +176,7 @@ export class SeriesSubjects implements SeriesTagger {
     const generation = this.generation;
     for (const [key, subject] of this.#byKey) {
       if (slices.isDue) await slices.pause();
-      if (this.generation !== generation) return;
+      if (this.generation !== generation || this.#isStopped) return;
       if (this.#keys[subject] === key && this.#workOut(subject, key)) changed.push(subject);
       if (changed.length >= MOST_TOLD) {
         this.#tell(changed);

@@ -2,7 +2,7 @@ import type { Resource, ResourceKind } from './description.ts';
 import { isSame } from './merge.ts';
 import { RESOURCE_KINDS } from './kinds.ts';
 import type { Slices } from './slices.ts';
-import type { Source, SourceChange } from './source.ts';
+import type { Description, Source, SourceChange } from './source.ts';
 
 /** What changed: by kind and key, the epoch second at which it was noticed. */
 export type Touched = Map<ResourceKind, Map<string, number>>;
@@ -11,6 +11,7 @@ export type Touched = Map<ResourceKind, Map<string, number>>;
 export class SourceView {
   readonly source: Source;
   #hasTold = false;
+  #isGone = false;
   #seen = emptySeen();
   /** When `current` is to be read: since when, epoch seconds. */
   #allS: number | undefined;
@@ -27,6 +28,18 @@ export class SourceView {
 
   get isChanged(): boolean {
     return this.#allS !== undefined || this.#some.size > 0;
+  }
+
+  /** Whether nothing comes of it any more. What it had told counts until that was taken in. */
+  get isGone(): boolean {
+    return this.#isGone;
+  }
+
+  /** From now on it is as if it had said that everything is gone. */
+  end(nowS: number): void {
+    this.#isGone = true;
+    this.#allS = nowS;
+    this.#some.clear();
   }
 
   note(change: SourceChange, nowS: number): void {
@@ -68,8 +81,9 @@ export class SourceView {
   }
 
   async #takeAll(touched: Touched, slices: Slices, nowS: number): Promise<void> {
-    const description = this.source.current();
-    if (description === undefined) return;
+    const description = this.#isGone ? NOTHING : this.source.current();
+    // Of one that goes without a word nothing was known.
+    if (description === undefined || (this.#isGone && this.isFirst)) return;
     this.#hasTold = true;
     const fresh = emptySeen();
     for (const resource of description.resources) {
@@ -100,6 +114,8 @@ export class SourceView {
     if (this.#seen.get(kind)!.delete(key)) touch(touched, { kind, key }, nowS);
   }
 }
+
+const NOTHING: Description = { resources: [] };
 
 interface Some {
   readonly kind: ResourceKind;

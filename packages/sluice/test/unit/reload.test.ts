@@ -18,6 +18,7 @@ const NOBODY = '';
 const READERS = 'auth: { tokens: [{ name: reader, scopes: [read], token: "${TOKEN}" }] }\n';
 const WRITERS = 'auth: { tokens: [{ name: writer, scopes: [write], token: "${TOKEN}" }] }\n';
 const GROUPS = 'agents: { groups: [{ name: web, match: { host: "web-*" } }] }\n';
+const SERVERS = 'tags: { prometheus_http_api_addresses: ["http://a:9090"] }\n';
 const SPANS = 'exporters: [{ protocol: opentelemetry, endpoints: [a:4317], data-sources: [flow_log.l7_flow_log] }]\n';
 const MISTAKE = 'hub-id: many\n';
 
@@ -55,6 +56,10 @@ class Parts implements Exchangeable {
   };
   readonly control: Exchangeable['control'] = {
     setGroups: (groups) => void this.told.push(`groups ${groups.map(({ name }) => name).join(' ')}`.trim()),
+  };
+
+  readonly tagging: Exchangeable['tagging'] = {
+    exchangeServers: ({ tags }) => void this.told.push(`servers ${tags.prometheusAddresses.join(' ')}`.trim()),
   };
 
   readonly applyExporters: Exchangeable['applyExporters'] = async (exporters) => {
@@ -105,9 +110,10 @@ describe('a configuration that was read again', () => {
     };
     assert.deepEqual(await step(WRITERS), ['writer', 'control certificates']);
     assert.deepEqual(await step(WRITERS + SPANS), ['files', 'control files', 'exporters opentelemetry']);
-    assert.deepEqual(await step(WRITERS + SPANS + GROUPS), ['files', 'control files', 'groups web default']);
-    assert.deepEqual(await step(NOBODY), ['nobody', 'control certificates', 'exporters', 'groups default']);
-    assert.deepEqual(await parts.outcomes(), { reloaded: 4 });
+    assert.deepEqual(await step(WRITERS + SPANS + GROUPS), ['files', 'control files', 'groups web default', 'servers']);
+    assert.deepEqual(await step(NOBODY), ['nobody', 'control certificates', 'exporters', 'groups default', 'servers']);
+    assert.deepEqual(await step(SERVERS), ['files', 'control files', 'servers http://a:9090']);
+    assert.deepEqual(await parts.outcomes(), { reloaded: 5 });
     assert.doesNotMatch(parts.lines.join(''), /secret/);
   });
 
@@ -153,6 +159,7 @@ describe('a part that does not take it over', () => {
       'control certificates',
       'exporters opentelemetry',
       'groups web default',
+      'servers',
     ]);
     assert.match(parts.lines.join(''), /"level":"error".*no room for a cursor.*not every exporter could be changed/);
   });

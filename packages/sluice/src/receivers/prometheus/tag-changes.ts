@@ -5,6 +5,7 @@ import type { ActiveSeries, Append, SeriesTagger } from '../../base/ports.ts';
 import type { Batch } from '../../batch/batch.ts';
 import { rateLimited, type Log } from '../../telemetry/log.ts';
 import type { Metrics } from '../../telemetry/metrics.ts';
+import { Periodic } from '../../telemetry/periodic.ts';
 import { SeriesRows } from './series-rows.ts';
 
 export interface TagChangesOptions {
@@ -40,7 +41,7 @@ export class TagChanges {
   readonly #list = new LabelList();
   readonly #mayLog = rateLimited(60_000);
   readonly #unsubscribe: () => void;
-  readonly #tidying: NodeJS.Timeout;
+  readonly #tidying: Periodic;
   /** Subjects with series to be looked at. */
   #changed = new Set<number>();
   /** Next series to be gone through; Infinity = none. */
@@ -57,7 +58,14 @@ export class TagChanges {
       for (const subject of changed ?? []) this.#changed.add(subject);
       this.#start();
     });
-    this.#tidying = setInterval(() => this.tidy(), options.tidyMs ?? TIDY_MS).unref();
+    this.#tidying = new Periodic({
+      work: () => this.tidy(),
+      pauseMs: options.tidyMs ?? TIDY_MS,
+      log: options.log,
+      failure: 'cannot give tags back that no series has any more; tried again',
+      fields: { org: options.org },
+    });
+    this.#tidying.start();
     this.#start();
   }
 
@@ -77,7 +85,7 @@ export class TagChanges {
   async stop(): Promise<void> {
     this.#isStopped = true;
     this.#unsubscribe();
-    clearInterval(this.#tidying);
+    await this.#tidying.stop();
     clearTimeout(this.#retry);
     await this.settle();
   }

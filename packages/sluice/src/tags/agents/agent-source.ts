@@ -2,6 +2,7 @@ import { errorText } from '../../base/errors.ts';
 import type { AgentReports, KnownAgentFacts, KnownAgents, ReportChange } from '../../base/ports.ts';
 import { rateLimited, type Log } from '../../telemetry/log.ts';
 import type { Metrics } from '../../telemetry/metrics.ts';
+import { Periodic } from '../../telemetry/periodic.ts';
 import type { MachineRef, Resource, ResourceRef } from '../description.ts';
 import { JoinedResources } from '../joined-resources.ts';
 import { isSame } from '../merge.ts';
@@ -55,7 +56,7 @@ export class AgentSource implements Source {
   readonly #gone = new Set<number>();
   #described: readonly Resource[] = [];
   #stopListening: (() => void) | undefined;
-  #timer: NodeJS.Timeout | undefined;
+  readonly #looking: Periodic;
   #running: Promise<void> | undefined;
   #isKnown = false;
   #isStopped = false;
@@ -65,6 +66,13 @@ export class AgentSource implements Source {
     this.#options = options;
     this.org = options.org;
     this.#now = options.now ?? Date.now;
+    this.#looking = new Periodic({
+      work: () => this.look(),
+      pauseMs: LOOK_MS,
+      log: options.log,
+      failure: 'cannot look which agents there are; tried again',
+      fields: { org: options.org },
+    });
   }
 
   /** Reads what there is, and everything new from then on. */
@@ -73,15 +81,14 @@ export class AgentSource implements Source {
     this.#stopListening = reports.onChange((change) => this.#note(change));
     for (const agentId of reports.hosts()) this.#note({ kind: 'host', agentId });
     for (const { org, clusterId } of reports.clusters()) this.#note({ kind: 'cluster', org, clusterId });
-    this.look();
-    this.#timer = setInterval(() => this.look(), LOOK_MS).unref();
+    this.#looking.start('at once');
   }
 
   async stop(): Promise<void> {
     this.#isStopped = true;
-    clearInterval(this.#timer);
     this.#stopListening?.();
     this.#due.clear();
+    await this.#looking.stop();
     await this.#running;
   }
 

@@ -30,6 +30,11 @@ export class MetadataRows {
     this.#said.set(server, families);
   }
 
+  /** The server says nothing any more. */
+  forget(server: string): void {
+    this.#said.delete(server);
+  }
+
   /** Writes what is due. Rejects as `append` does; then it is due again. */
   async flush(): Promise<void> {
     const { org, append, now = Date.now } = this.#options;

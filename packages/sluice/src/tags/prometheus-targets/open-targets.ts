@@ -1,7 +1,7 @@
-import { errorText } from '../../base/errors.ts';
 import type { Append } from '../../base/ports.ts';
 import type { Batch } from '../../batch/batch.ts';
-import { rateLimited, type Log } from '../../telemetry/log.ts';
+import type { Log } from '../../telemetry/log.ts';
+import { Periodic } from '../../telemetry/periodic.ts';
 import type { Source } from '../source.ts';
 import { MetadataRows } from './metadata-rows.ts';
 import { AskedServer } from './prometheus-server.ts';
@@ -28,78 +28,102 @@ export interface PrometheusTargets {
   /** What is known now: another object when it has changed. */
   readonly table: (org: number) => TargetTable;
   start(): void;
+  /** From now on exactly these are asked; those that were asked before go on with what they know, and of the others nothing stays. */
+  exchange(servers: readonly PrometheusServer[]): ExchangedServers;
   /** Asks no more; resolves when nothing is being asked or written any more. */
   stop(): Promise<void>;
+}
+
+/** Sources that there were not before, and that are none any more. */
+export interface ExchangedServers {
+  readonly added: readonly Source[];
+  readonly removed: readonly Source[];
 }
 
 const FLUSH_MS = 15_000;
 
 /** Asks Prometheus servers for their targets from `start` on. No I/O before. */
 export function createPrometheusTargets(options: PrometheusTargetsOptions): PrometheusTargets {
-  const { servers, append, log } = options;
-  const mayLog = rateLimited(60_000);
+  const { append, log, intervalMs, timeoutMs, now } = options;
   const tables = new Map<number, TargetTable>();
   const metadata = new Map<number, MetadataRows>();
-  const asked: AskedServer[] = [];
-  let flushing: Promise<void> | undefined;
-  let timer: NodeJS.Timeout | undefined;
+  /** By organisation, URL and VPC. */
+  const asked = new Map<string, AskedServer>();
+  const ending = new Set<Promise<void>>();
+  let state: 'idle' | 'going' | 'stopped' = 'idle';
+  const flushing = new Periodic({
+    async work() {
+      for (const rows of metadata.values()) await rows.flush();
+    },
+    pauseMs: FLUSH_MS,
+    log,
+    failure: 'cannot write what Prometheus servers say of metrics; tried again',
+  });
 
   function rebuild(org: number): void {
-    const known = asked.filter((server) => server.org === org).flatMap(({ targets }) => targets ?? []);
-    tables.set(org, new TargetTable(known));
+    const servers = [...asked.values()].filter((server) => server.org === org);
+    tables.set(org, new TargetTable(servers.flatMap(({ targets }) => targets ?? [])));
     options.onChange?.(org);
   }
 
-  async function flush(): Promise<void> {
-    try {
-      for (const rows of metadata.values()) await rows.flush();
-    } catch (error) {
-      mayLog((suppressed) =>
-        log.warn(
-          { cause: errorText(error), suppressed },
-          'cannot write what Prometheus servers say of metrics; tried again',
-        ),
-      );
-    }
-  }
-
-  function startFlush(): void {
-    flushing ??= flush().finally(() => {
-      flushing = undefined;
-    });
-  }
-
-  for (const server of servers) {
+  function add(server: PrometheusServer): AskedServer {
     const { org, url } = server;
     if (append !== undefined && !metadata.has(org)) {
-      metadata.set(org, new MetadataRows({ org, append, ...(options.now === undefined ? {} : { now: options.now }) }));
+      metadata.set(org, new MetadataRows({ org, append, ...(now === undefined ? {} : { now }) }));
     }
-    asked.push(
-      new AskedServer({
-        server,
-        log,
-        onTargets: () => rebuild(org),
-        onMetadata: (families) => {
-          metadata.get(org)?.offer(url, families);
-          startFlush();
-        },
-        ...(options.intervalMs === undefined ? {} : { intervalMs: options.intervalMs }),
-        ...(options.timeoutMs === undefined ? {} : { timeoutMs: options.timeoutMs }),
-        ...(options.now === undefined ? {} : { now: options.now }),
-      }),
-    );
+    const one = new AskedServer({
+      server,
+      log,
+      onTargets: () => rebuild(org),
+      onMetadata: (families) => {
+        metadata.get(org)?.offer(url, families);
+        void flushing.run();
+      },
+      ...(intervalMs === undefined ? {} : { intervalMs }),
+      ...(timeoutMs === undefined ? {} : { timeoutMs }),
+      ...(now === undefined ? {} : { now }),
+    });
+    asked.set(keyOf(server), one);
+    if (state === 'going') one.start();
+    return one;
   }
+
+  function remove(key: string, one: AskedServer): void {
+    asked.delete(key);
+    metadata.get(one.org)?.forget(one.url);
+    const end = one.stop().finally(() => ending.delete(end));
+    ending.add(end);
+    if (one.targets !== undefined) rebuild(one.org);
+  }
+
+  for (const server of options.servers) add(server);
   return {
-    sources: asked,
+    get sources() {
+      return [...asked.values()];
+    },
     table: (org) => tables.get(org) ?? NO_TARGETS,
     start() {
-      for (const server of asked) server.start();
-      if (metadata.size > 0) timer = setInterval(startFlush, FLUSH_MS).unref();
+      state = 'going';
+      for (const server of asked.values()) server.start();
+      flushing.start();
+    },
+    exchange(servers) {
+      if (state === 'stopped') return { added: [], removed: [] };
+      const wanted = new Map(servers.map((server) => [keyOf(server), server]));
+      const removed = [...asked].filter(([key]) => !wanted.has(key));
+      // First: what comes may be of the same name, in another VPC.
+      for (const [key, one] of removed) remove(key, one);
+      const added = [...wanted].filter(([key]) => !asked.has(key)).map(([, server]) => add(server));
+      return { added, removed: removed.map(([, one]) => one) };
     },
     async stop() {
-      clearInterval(timer);
-      await Promise.all(asked.map((server) => server.stop()));
-      await flushing;
+      state = 'stopped';
+      await Promise.all([...[...asked.values()].map((server) => server.stop()), ...ending]);
+      await flushing.stop();
     },
   };
+}
+
+function keyOf({ org, url, vpc }: PrometheusServer): string {
+  return `${org} ${vpc} ${url}`;
 }

@@ -1,5 +1,6 @@
 import { errorText } from '../../base/errors.ts';
 import type { Log } from '../../telemetry/log.ts';
+import { Periodic } from '../../telemetry/periodic.ts';
 import { backOffMs } from '../back-off.ts';
 import type { Description, Source, SourceState } from '../source.ts';
 import { boundedGet } from './bounded-get.ts';
@@ -50,8 +51,9 @@ export class AskedServer implements Source {
   #config: ReadConfig | undefined;
   #metadata: ReadMetadata | undefined;
   #state: SourceState;
-  #timer: NodeJS.Timeout | undefined;
-  #asking: Promise<void> | undefined;
+  readonly #asking: Periodic;
+  /** Its targets are other ones, and nobody was told so far. */
+  #isUntold = false;
   #rounds = 0;
   #failures = 0;
   /** What is to be asked for in the next round although it is not its turn. */
@@ -62,18 +64,25 @@ export class AskedServer implements Source {
     this.#now = options.now ?? Date.now;
     this.name = `prometheus ${options.server.url}`;
     this.org = options.server.org;
-    this.#state = { kind: 'starting', from: options.server.url };
+    const { url } = options.server;
+    this.#state = { kind: 'starting', from: url };
+    this.#asking = new Periodic({
+      work: () => this.ask(),
+      pauseMs: () => this.#pauseMs(),
+      log: options.log,
+      failure: 'cannot take over what a Prometheus server says; tried again',
+      fields: { url },
+    });
   }
 
   /** Asks at once, and from then on. */
   start(): void {
-    this.#again(0);
+    this.#asking.start('at once');
   }
 
   async stop(): Promise<void> {
     this.#stopped.abort();
-    clearTimeout(this.#timer);
-    await this.#asking;
+    await this.#asking.stop();
   }
 
   current(): Description | undefined {
@@ -89,22 +98,25 @@ export class AskedServer implements Source {
     return this.#state;
   }
 
+  get url(): string {
+    return this.#options.server.url;
+  }
+
   /** What it says; undefined until it has said anything. */
   get targets(): ServerTargets | undefined {
     if (this.#targets === undefined) return undefined;
     return { server: this.name, targets: this.#targets, config: this.#config, vpc: this.#options.server.vpc };
   }
 
-  /** One round of questions. Never rejects. */
+  /** One round of questions. Rejects only as `onTargets` throws; the next round calls that again. */
   async ask(): Promise<void> {
     const kinds: AnswerKind[] = ['targets'];
     const isTurn = this.#rounds++ % SELDOM === 0;
     for (const kind of ['config', 'metadata'] as const) if (isTurn || this.#due.has(kind)) kinds.push(kind);
     const errors: string[] = [];
-    let hasChanged = false;
     for (const kind of kinds) {
       try {
-        hasChanged = (await this.#askFor(kind)) || hasChanged;
+        if (await this.#askFor(kind)) this.#isUntold = true;
         this.#due.delete(kind);
       } catch (error) {
         this.#due.add(kind);
@@ -116,7 +128,9 @@ export class AskedServer implements Source {
     if (this.#stopped.signal.aborted) return;
     this.#note(errors);
     // Before it is known which labels are honoured nothing is concluded from them, so the order does not matter.
-    if (hasChanged) this.#options.onTargets();
+    if (!this.#isUntold) return;
+    this.#options.onTargets();
+    this.#isUntold = false;
   }
 
   async #askFor(kind: AnswerKind): Promise<boolean> {
@@ -172,13 +186,6 @@ export class AskedServer implements Source {
       { url: server.url, cause: errors.join('; ') },
       `cannot ask a Prometheus server for its targets; ${advice}`,
     );
-  }
-
-  #again(afterMs: number): void {
-    if (this.#stopped.signal.aborted) return;
-    this.#timer = setTimeout(() => {
-      this.#asking = this.ask().finally(() => this.#again(this.#pauseMs()));
-    }, afterMs).unref();
   }
 
   #pauseMs(): number {

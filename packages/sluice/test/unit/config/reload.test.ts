@@ -30,7 +30,7 @@ function accepted(before: SluiceConfig, next: LoadedConfig): Extract<Reload, { k
   return outcome;
 }
 
-const NOTHING = { exporters: undefined, access: false, groups: false };
+const NOTHING = { exporters: undefined, access: false, groups: false, prometheusServers: false };
 const KAFKA = 'protocol: kafka, endpoints: [a:9092], data-sources: [flow_log.l7_flow_log]';
 const OTLP = 'protocol: opentelemetry, endpoints: [a:4317], data-sources: [flow_log.l7_flow_log]';
 
@@ -106,6 +106,17 @@ test('groups of agents', () => {
   assert.deepEqual(outcome.restart, ['agents.advertise']);
   assert.equal(outcome.config.agents.advertise, undefined);
   assert.deepEqual(outcome.config.agents.groups[0]?.config, new Map([['x', 2]]));
+});
+
+test('Prometheus servers under tags; the rest of tags waits for a restart', () => {
+  const before = running('tags: { prometheus_http_api_addresses: ["http://a:9090", "http://b:9090"] }\n');
+  const outcome = accepted(
+    before,
+    load('tags: { prometheus_http_api_addresses: ["http://b:9090"], auto-tagging-prefix: df_, allocator: off }\n'),
+  );
+  assert.deepEqual(outcome.changes, { ...NOTHING, prometheusServers: true });
+  assert.deepEqual(outcome.config.tags, { ...before.tags, prometheusAddresses: ['http://b:9090'] });
+  assert.deepEqual(outcome.restart, ['tags.allocator', 'tags.auto-tagging-prefix']);
 });
 
 test('what needs a restart is named, also the next time, and not applied', () => {

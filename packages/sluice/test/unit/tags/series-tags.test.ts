@@ -7,9 +7,11 @@ import type { Resource } from '../../../src/tags/description.ts';
 import { readAnswer, type ReadConfig, type ReadTargets } from '../../../src/tags/prometheus-targets/read-answers.ts';
 import { TargetTable } from '../../../src/tags/prometheus-targets/target-table.ts';
 import { SeriesSubjects } from '../../../src/tags/series-subjects.ts';
+import { createLog } from '../../../src/telemetry/log.ts';
 import { described, type Described, ToldSource } from './described.ts';
 
 const START = 1_700_000_000;
+const log = createLog({ level: 'silent' });
 const open: Described[] = [];
 after(async () => {
   for (const one of open) await one.close();
@@ -70,6 +72,7 @@ async function bench(targets?: () => TargetTable): Promise<Bench> {
   const { setTime } = platform;
   const subjects = new SeriesSubjects({
     org: platform.inventory,
+    log,
     ...(targets === undefined ? {} : { targets }),
     now: () => clock.now,
   });
@@ -329,6 +332,25 @@ describe('targets', () => {
     assert.equal(await tagsWith(honoured), undefined);
     assert.equal(await tagsWith(server(targets)), undefined);
   });
+
+  test('a look that fails does no harm, and the next one does what it has left', async (context) => {
+    let table = new TargetTable([]);
+    const { subjects, subject } = await bench(() => table);
+    const labels = { job: 'app', instance: 'shop' };
+    const shop = subject(labels);
+    const podOf = () => named(subjects.tagsOf(shop))['pod_id'];
+    assert.equal(podOf(), undefined);
+    table = new TargetTable([server([podTarget])]);
+    const failing = context.mock.method(table, 'find', () => assert.fail('no luck'));
+    await subjects.look();
+    assert.equal(podOf(), undefined);
+    failing.mock.restore();
+    const told: (readonly number[] | undefined)[] = [];
+    subjects.onChange((changed) => told.push(changed));
+    await subjects.look();
+    assert.deepEqual(told, [[shop]]);
+    assert.equal(podOf(), 103);
+  });
 });
 
 describe('changes', () => {
@@ -378,7 +400,7 @@ describe('changes', () => {
   test('an inventory that knows nothing yet leaves series alone', async () => {
     const platform = await described([], START);
     open.push(platform);
-    const subjects = new SeriesSubjects({ org: platform.inventory, now: () => START * 1000 });
+    const subjects = new SeriesSubjects({ org: platform.inventory, log, now: () => START * 1000 });
     const { list, bytes } = ranges({ pod: 'web-1', namespace: 'prod' });
     assert.equal(subjects.subjectOf(list, bytes, 0), 0);
     assert.equal(subjects.generation, 0);

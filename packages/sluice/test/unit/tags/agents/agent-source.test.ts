@@ -118,6 +118,24 @@ function open(context: TestContext, prepare: (reports: ToldReports) => void = ()
   return { reports, source, time, changes, find, skipped };
 }
 
+test('a look that fails ends nothing, and the next one goes on', async (context) => {
+  context.mock.timers.enable({ apis: ['setTimeout', 'setInterval'] });
+  const { reports, source, find } = open(context);
+  await source.settle();
+  reports.know(1, { name: 'box' });
+  const failing = context.mock.method(reports.known, 'values', () => assert.fail('no luck'));
+  const pass = async () => {
+    context.mock.timers.tick(5000);
+    await new Promise((resolve) => setImmediate(resolve));
+  };
+  await pass();
+  assert.equal(find('agent', '1'), undefined);
+  failing.mock.restore();
+  await pass();
+  await source.settle();
+  assert.equal(find('agent', '1')?.name, 'box');
+});
+
 test('knows nothing at first, then the agents and their machines', async (context) => {
   const { reports, source, changes, find } = open(context);
   await source.settle();

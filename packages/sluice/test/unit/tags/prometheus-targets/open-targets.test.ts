@@ -231,6 +231,68 @@ test('types and help of metrics become rows, once a day', async () => {
   );
 });
 
+describe('servers that are exchanged', () => {
+  test('those that stay go on, new ones are asked, and of the others nothing stays', async () => {
+    const other = await startStandIn();
+    const append = () => Promise.resolve();
+    const names = (sources: readonly { name: string }[]) => sources.map(({ name }) => name);
+    const one = { url: prometheus.url, org: 1, vpc: 1 };
+    const two = { url: other.url, org: 1, vpc: 1 };
+    prometheus.answers.set(TARGETS, says({ activeTargets: [target('shop', '10.0.0.1:80')] }));
+    other.answers.set(TARGETS, says({ activeTargets: [target('bank', '10.0.0.2:80'), target('inn', '10.0.0.3:80')] }));
+    const changed = new Set<number>();
+    let wake = () => {};
+    const onChange = (org: number) => {
+      changed.add(org);
+      wake();
+    };
+    const targets = createPrometheusTargets({ servers: [one], append, onChange, log });
+    const sized = async (size: number) => {
+      while (targets.table(1).size !== size) await new Promise<void>((resolve) => (wake = resolve));
+    };
+    try {
+      targets.start();
+      await sized(1);
+      const [stays] = targets.sources;
+      const { added, removed } = targets.exchange([one, two]);
+      assert.deepEqual([names(added), removed], [[`prometheus ${other.url}`], []]);
+      await sized(3);
+      assert.equal(targets.sources[0], stays);
+      changed.clear();
+      assert.deepEqual(targets.exchange([one]), { added: [], removed: added });
+      assert.equal(targets.table(1).size, 1, 'at once');
+      assert.deepEqual([...changed], [1]);
+      // Its targets are in another VPC now: it begins anew.
+      const moved = targets.exchange([{ ...one, vpc: 9 }]);
+      assert.deepEqual(moved.removed, [stays]);
+      assert.equal(targets.table(1).size, 0);
+      await sized(1);
+      assert.equal(targets.table(1).find(new Map(Object.entries({ job: 'app', instance: 'shop' })))?.vpc, 9);
+    } finally {
+      await targets.stop();
+      await other.close();
+    }
+    assert.deepEqual(targets.exchange([two]), { added: [], removed: [] }, 'nothing begins after the end');
+  });
+});
+
+test('what follows from targets may fail: it is told again with the next round', async () => {
+  prometheus.answers.set(TARGETS, says({ activeTargets: [target('shop', '10.0.0.1:80')] }));
+  const again = Promise.withResolvers<void>();
+  let told = 0;
+  const { asked } = server({
+    intervalMs: 5,
+    onTargets: () => {
+      if (told++ === 0) assert.fail('no luck');
+      again.resolve();
+    },
+  });
+  asked.start();
+  await again.promise;
+  await asked.stop();
+  assert.equal(told, 2);
+});
+
 test('a stop waits for what is being written', async () => {
   prometheus.answers.set(TARGETS, says({ activeTargets: [] }));
   prometheus.answers.set(METADATA, says({ up: [{ type: 'gauge', help: '', unit: '' }] }));
