@@ -8,6 +8,7 @@ import {
   openSync,
   readFileSync,
   renameSync,
+  rmSync,
   writeSync,
 } from 'node:fs';
 import { dirname } from 'node:path';
@@ -51,6 +52,8 @@ export class IdFile {
   #lines: number;
   /** Lines written while the file is being written anew. */
   #meanwhile: string[] | undefined;
+  /** Before it has so many lines, writing the file anew is not tried again. */
+  #retryLines = 0;
   #isSyncing = false;
   #isClosed = false;
 
@@ -104,10 +107,10 @@ export class IdFile {
 
   /**
    * Writes the file anew with these records, a few at a time; `pause` lets others work in between. What is appended meanwhile follows. When it cannot
-   * be done, or the file is closed meanwhile, the old one stays.
+   * be done, or the file is closed meanwhile, the old one stays; it is then not tried again before the file is half as long again.
    */
   async rewrite(records: Iterable<IdRecord>, pause: () => Promise<void>): Promise<void> {
-    if (this.#meanwhile !== undefined) return;
+    if (this.#meanwhile !== undefined || this.#lines < this.#retryLines) return;
     this.#meanwhile = [];
     const temporary = `${this.#path}.tmp`;
     let file: number | undefined;
@@ -129,20 +132,25 @@ export class IdFile {
       if (this.#isClosed) return;
       const after = this.#meanwhile;
       for (const one of after) writeWhole(file, one);
+      // Once it has the name, nothing may fail any more: what is appended would go to a file that nobody finds.
+      file = reopen(temporary, file);
       renameSync(temporary, this.#path);
       const old = this.#file;
-      this.#file = reopen(this.#path, file);
+      this.#file = file;
       file = undefined;
-      closeSync(old);
       this.#lines = lines + after.reduce((sum, one) => sum + one.split('\n').length - 1, 0);
+      this.#retryLines = 0;
+      closeSync(old);
     } catch (error) {
+      this.#retryLines = Math.ceil(this.#lines * 1.5);
+      if (file !== undefined) removeFile(temporary);
       this.#log.warn(
-        { file: this.#path, cause: errorText(error) },
+        { file: this.#path, cause: errorText(error), lines: this.#lines, againAtLines: this.#retryLines },
         'cannot write the list of tag ids anew; the old one goes on',
       );
     } finally {
-      if (file !== undefined) closeSync(file);
       this.#meanwhile = undefined;
+      if (file !== undefined) closeSync(file);
     }
   }
 
@@ -197,6 +205,15 @@ function reopen(path: string, file: number): number {
   const appending = openSync(path, constants.O_WRONLY | constants.O_APPEND);
   closeSync(file);
   return appending;
+}
+
+/** It may be what fills the disk. */
+function removeFile(path: string): void {
+  try {
+    rmSync(path);
+  } catch {
+    // It is written over the next time.
+  }
 }
 
 function writeWhole(file: number, text: string): void {

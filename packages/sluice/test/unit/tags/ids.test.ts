@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import fs, { mkdtempSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
+import fs, { existsSync, mkdtempSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
 import { syncBuiltinESMExports } from 'node:module';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -259,6 +259,37 @@ describe('the file', () => {
     assert.deepEqual([again.nameOf('pod', 1), again.nameOf('pod', 1000)], ['round 59', 'round 59']);
     assert.equal(again.idOf('pod', 'last', 'last'), last);
     assert.equal(again.keyOf('pod', 1001), 'more 0');
+    again.close();
+  });
+
+  test('that cannot be written anew goes on as it is, and is tried again when it is half as long again', async (context) => {
+    const ids = open();
+    const rounds = async (from: number, to: number): Promise<void> => {
+      for (let round = from; round < to; round++) {
+        for (let i = 0; i < 1000; i++) ids.idOf('pod', `key ${i}`, `round ${round}`);
+        await ids.save(NOW, pause);
+        await new Promise((resolve) => setImmediate(resolve));
+      }
+    };
+    const renames = context.mock.method(fs, 'renameSync', () => {
+      throw new Error('no space left on device');
+    });
+    syncBuiltinESMExports();
+    await rounds(0, 60);
+    while (renames.mock.callCount() === 0) await new Promise((resolve) => setTimeout(resolve, 5));
+    assert.equal(existsSync(`${path}.tmp`), false, 'it may be what fills the disk');
+    await rounds(60, 75);
+    assert.equal(renames.mock.callCount(), 1);
+    renames.mock.restore();
+    syncBuiltinESMExports();
+    await rounds(75, 100);
+    for (let i = 0; i < 200 && readFileSync(path, 'utf8').split('\n').length > 50_000; i++) {
+      await new Promise((resolve) => setTimeout(resolve, 10));
+    }
+    assert.ok(readFileSync(path, 'utf8').split('\n').length < 50_000);
+    ids.close();
+    const again = open();
+    assert.deepEqual([again.nameOf('pod', 1), again.nameOf('pod', 1000)], ['round 99', 'round 99']);
     again.close();
   });
 
