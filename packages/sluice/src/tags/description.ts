@@ -177,6 +177,13 @@ export const WORKLOAD_TYPES = {
   cloneset: 135,
 } as const;
 
+const TYPES = new Map<string | undefined, number>(Object.entries(WORKLOAD_TYPES));
+
+/** The number of a workload's type by its key, 0 = of none of these. It is read from the key's end: a cluster's id may have slashes. */
+export function workloadTypeOfKey(key: string): number {
+  return TYPES.get(key.split('/').at(-2)) ?? 0;
+}
+
 export interface PodService extends Common, Addressed, Placed {
   readonly kind: 'pod_service';
   readonly cluster: string;

@@ -3,7 +3,7 @@ import { errorText } from '../base/errors.ts';
 import type { Append } from '../base/ports.ts';
 import type { Batch } from '../batch/batch.ts';
 import { rateLimited, type Log } from '../telemetry/log.ts';
-import { WORKLOAD_TYPES, type Pairs, type Resource, type ResourceKind } from './description.ts';
+import { workloadTypeOfKey, type Pairs, type Resource, type ResourceKind } from './description.ts';
 import { DictionaryRows } from './dictionary-rows.ts';
 import type { Held } from './held.ts';
 import type { IdRecord } from './id-file.ts';
@@ -280,8 +280,6 @@ interface Writing {
   readonly pending: (() => void)[];
 }
 
-const TYPES = new Map<string | undefined, number>(Object.entries(WORKLOAD_TYPES));
-
 function deviceTypeOf(kind: ResourceKind, key: string): number {
-  return kind === 'pod_group' ? (TYPES.get(key.split('/').at(-2)) ?? 0) : (kindFacts(kind).device ?? 0);
+  return kind === 'pod_group' ? workloadTypeOfKey(key) : (kindFacts(kind).device ?? 0);
 }

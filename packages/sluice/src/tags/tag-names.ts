@@ -1,5 +1,5 @@
 import type { Names } from '../base/ports.ts';
-import { WORKLOAD_TYPES, type ResourceKind } from './description.ts';
+import { WORKLOAD_TYPES, workloadTypeOfKey, type ResourceKind } from './description.ts';
 import { kindFacts, RESOURCE_KINDS } from './kinds.ts';
 import type { OrgInventory } from './org-inventory.ts';
 
@@ -9,8 +9,6 @@ const FIELD_KINDS: ReadonlyMap<string, ResourceKind> = new Map<string, ResourceK
   ['l3_epc', 'vpc'],
   ['service', 'pod_service'],
 ]);
-
-const TYPES = new Map<string | undefined, number>(Object.entries(WORKLOAD_TYPES));
 
 /** Kinds by the number that l3_device_type and auto_*_type have for them. */
 const DEVICE_KINDS: ReadonlyMap<number, ResourceKind> = new Map<number, ResourceKind>([
@@ -51,9 +49,8 @@ export class TagNames implements Names {
     const key = inventory?.ids.keyOf('pod_group', podGroupId);
     if (inventory === undefined || key === undefined) return 0;
     const resource = inventory.builder.find('pod_group', key)?.resource;
-    // Of what is gone the key tells it, from its end: a cluster's id may have slashes.
-    const type = resource?.kind === 'pod_group' ? resource.type : key.split('/').at(-2);
-    return TYPES.get(type) ?? 0;
+    // Of what is gone the key tells it.
+    return resource?.kind === 'pod_group' ? WORKLOAD_TYPES[resource.type] : workloadTypeOfKey(key);
   }
 
   podLabels(org: number, podId: number): readonly (readonly [name: string, value: string])[] {
