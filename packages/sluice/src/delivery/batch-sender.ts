@@ -94,8 +94,10 @@ export class BatchSender {
       if (aside === undefined) return false;
       if (aside.isSomeRefused && !aside.isSomeTaken) refused.endBatch();
       if (refused.isReceiver) trouble.refusing(true, aside.why);
-      // Kept together: it takes a write to the disk.
-      const kept = aside.items.length === 0 ? 'kept' : await keep(aside.items, { displaces: !refused.isEverything });
+      // Kept together: it takes a write to the disk. Where there is no room the whole batch is sent once more, so none of it may have been taken:
+      // what is to be set aside of a batch that was taken in part always finds room.
+      const displaces = aside.isSomeTaken || !refused.isEverything;
+      const kept = aside.items.length === 0 ? 'kept' : await keep(aside.items, { displaces });
       if (kept === 'given up') return false;
       if (kept === 'kept') {
         for (const [reason, items] of aside.counts) meter.rejected(batch.items.partition.table, reason, items);
