@@ -39,7 +39,7 @@ export interface Storage {
   /** Where the loader puts segments; the same. */
   readonly target: LoadTarget;
   ready(): Readiness;
-  /** Called (at once when it is open already) each time the database has been opened. */
+  /** Called once, when the database has been opened; at once when it is open already. */
   onOpen(listener: () => void): void;
   /** Changes when table prometheus.series was made anew: what a dictionary says is stored is not. Waits for the database. */
   identity(org: number): Promise<string>;

@@ -30,9 +30,10 @@ export interface FieldColumns {
   readonly values: number;
   /** Array of the names of measurements. */
   readonly metrics: number;
-  /** Columns of their own whose values are noted as well; the first `paired` of them are those of application and instance. */
-  readonly paired: number;
+  /** Columns of their own whose values are noted as well, under their names. */
   readonly plain: readonly { readonly name: string; readonly column: number }[];
+  /** So many columns of `plain`, the first ones, are those of application and instance: where the pair was noted before, so was each of the two. */
+  readonly paired: number;
   /** Application and instance, noted together under the name of this table. */
   readonly application: number;
   readonly instance: number;
