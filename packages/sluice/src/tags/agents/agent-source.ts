@@ -1,5 +1,5 @@
 import { errorText } from '../../base/errors.ts';
-import type { AgentReports, KnownAgentFacts, KnownAgents, ReportChange } from '../../base/ports.ts';
+import type { AgentReports, ClusterReport, KnownAgentFacts, KnownAgents, ReportChange } from '../../base/ports.ts';
 import { rateLimited, type Log } from '../../telemetry/log.ts';
 import type { Metrics } from '../../telemetry/metrics.ts';
 import { Periodic } from '../../telemetry/periodic.ts';
@@ -186,10 +186,19 @@ export class AgentSource implements Source {
   }
 
   #run(): void {
-    this.#running ??= this.#work().finally(() => {
-      this.#running = undefined;
-      if (this.#due.size > 0 && !this.#isStopped) this.#run();
-    });
+    this.#running ??= this.#work()
+      .catch((error: unknown) =>
+        this.#mayLog((suppressed) =>
+          this.#options.log.error(
+            { org: this.org, cause: errorText(error), suppressed },
+            'cannot tell what agents reported; tried again with the next look',
+          ),
+        ),
+      )
+      .finally(() => {
+        this.#running = undefined;
+        if (this.#due.size > 0 && !this.#isStopped) this.#run();
+      });
   }
 
   async #work(): Promise<void> {
@@ -268,7 +277,8 @@ export class AgentSource implements Source {
     }
     this.#taking = clusterId;
     try {
-      await cluster.take(report, slices);
+      const leftOut = await cluster.take(report, slices);
+      if (leftOut > 0) this.#logLeftOut(report, leftOut);
     } finally {
       this.#taking = undefined;
     }
@@ -279,6 +289,15 @@ export class AgentSource implements Source {
     for (const { agentId, kubernetesClusterId } of this.#agents.values()) {
       if (kubernetesClusterId === clusterId) this.#due.add(`host ${agentId}`);
     }
+  }
+
+  #logLeftOut({ agentId, clusterId }: ClusterReport, objects: number): void {
+    this.#mayLog((suppressed) =>
+      this.#options.log.warn(
+        { agent: agentId, cluster: clusterId, objects, suppressed },
+        'objects of a report are left out: it takes too much once it is uncompressed; what was known of them stays',
+      ),
+    );
   }
 
   #takeFrom(

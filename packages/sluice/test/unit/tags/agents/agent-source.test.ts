@@ -97,12 +97,13 @@ function open(context: TestContext, prepare: (reports: ToldReports) => void = ()
   prepare(reports);
   const metrics = createMetrics();
   const time = { nowMs: 2000 };
+  const logged: string[] = [];
   const source = createAgentSource({
     org: 1,
     reports,
     agents: { list: () => [...reports.known.values()] },
     metrics,
-    log: createLog({ level: 'silent' }),
+    log: createLog({ destination: { write: (line) => void logged.push(line) } }),
     now: () => time.nowMs,
   });
   const changes: SourceChange[] = [];
@@ -115,7 +116,7 @@ function open(context: TestContext, prepare: (reports: ToldReports) => void = ()
       | undefined;
   const skipped = async (reason: string) =>
     (await metrics.tagObjectsSkipped.get()).values.find(({ labels }) => labels.reason === reason)?.value ?? 0;
-  return { reports, source, time, changes, find, skipped };
+  return { reports, source, time, changes, logged, find, skipped };
 }
 
 test('a look that fails ends nothing, and the next one goes on', async (context) => {
@@ -134,6 +135,22 @@ test('a look that fails ends nothing, and the next one goes on', async (context)
   await pass();
   await source.settle();
   assert.equal(find('agent', '1')?.name, 'box');
+});
+
+test('who is told and fails does not end the reading of reports', async (context) => {
+  const { reports, source, find } = open(context);
+  reports.know(1, { name: 'box' });
+  source.look();
+  await source.settle();
+  let told = 0;
+  source.onChange(() => (told++, assert.fail('no luck')));
+  const processes = (gpid: number) => ({ processes: [{ ...PROCESS, pid: 10, gpid }] });
+  reports.reportHost(1, processes(77));
+  await source.settle();
+  reports.reportHost(1, processes(78));
+  await source.settle();
+  assert.equal(told, 2);
+  assert.notEqual(find('gprocess', '78'), undefined);
 });
 
 test('knows nothing at first, then the agents and their machines', async (context) => {
@@ -315,6 +332,49 @@ test('objects that cannot be read are counted and left out; the others count', a
   reports.reportCluster('c', reports.cluster(1, 'c')!.objects);
   await source.settle();
   assert.deepEqual([await skipped('malformed'), await skipped('too_large')], [3, 1]);
+});
+
+test('an object of few bytes and many values is not looked into', async (context) => {
+  const { reports, source, find, skipped } = open(context);
+  const large = {
+    ...pod({ name: 'large', namespace: 'a', uid: 'l' }),
+    more: Array.from({ length: 100_000 }, () => ({})),
+  };
+  reports.reportCluster('c', [
+    compressed('*v1.Pod', large),
+    { type: '*v1.Pod', json: Buffer.from(JSON.stringify(large)), isCompressed: false },
+    compressed('*v1.Pod', pod({ name: 'good', namespace: 'a', uid: 'g' })),
+  ]);
+  await source.settle();
+  // One text, known by its hash however it is packed: two reports of it are two.
+  assert.equal(await skipped('too_large'), 2);
+  assert.equal(find('pod', 'c/l'), undefined);
+  assert.ok(find('pod', 'c/g'));
+});
+
+test('a report that takes too much uncompressed is read in part; the rest stays as it was, and comes in the next time', async (context) => {
+  const { reports, source, logged, find, skipped } = open(context);
+  const old = compressed('*v1.Pod', pod({ name: 'old', namespace: 'a', uid: 'o' }));
+  const gone = compressed('*v1.Pod', pod({ name: 'gone', namespace: 'a', uid: 'x' }));
+  const next = compressed('*v1.Pod', pod({ name: 'new', namespace: 'a', uid: 'n' }));
+  reports.reportCluster('c', [old, gone]);
+  await source.settle();
+  const bombs = Array.from({ length: 18 }, (_, i) =>
+    compressed('*v1.Pod', `${' '.repeat(4 * 1024 * 1024 - 10)}[${i}]`),
+  );
+  reports.reportCluster('c', [...bombs, next, old]);
+  await source.settle();
+  assert.deepEqual([await skipped('malformed'), await skipped('limit')], [17, 2]);
+  assert.ok(find('pod', 'c/o') && find('pod', 'c/x'));
+  assert.equal(find('pod', 'c/n'), undefined);
+  const lines = logged.filter((line) => line.includes('takes too much'));
+  assert.equal(lines.length, 1);
+  const { agent, cluster, objects } = JSON.parse(lines[0]!) as Record<string, unknown>;
+  assert.deepEqual([agent, cluster, objects], [5, 'c', 2]);
+  reports.reportCluster('c', [...bombs, next, old]);
+  await source.settle();
+  assert.ok(find('pod', 'c/o') && find('pod', 'c/n'));
+  assert.equal(find('pod', 'c/x'), undefined);
 });
 
 test('a report that was too large to be kept leaves what is known', async (context) => {
