@@ -249,7 +249,7 @@ function rows(): void {
   }
 }
 
-function series(): void {
+async function series(): Promise<void> {
   const subjects = new SeriesSubjects({ org, log });
   const labels = new LabelList();
   const perTarget = 500;
@@ -273,7 +273,7 @@ function series(): void {
     }
     console.log(`series: ${what}: ${(((cpuMs() - before) * 1000) / texts.length).toFixed(2)} us each`);
   }
-  subjects.stop();
+  await subjects.stop();
 }
 
 function labelText(given: Readonly<Record<string, string>>): {
@@ -297,6 +297,6 @@ function labelText(given: Readonly<Record<string, string>>): {
 console.log(`${cpus()[0]?.model ?? 'unknown CPU'}, Node ${process.version}, load ${loadavg()[0]!.toFixed(1)}`);
 await inventory();
 rows();
-series();
-org.stop();
+await series();
+await org.stop();
 rmSync(folder, { recursive: true });
