@@ -47,6 +47,19 @@ export function isObject(value: unknown): value is JsonObject {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
+/** Whether JSON has more commas and brackets: three bytes such as `{},` take twenty times as much once they are read. */
+export function hasMoreValues(json: Uint8Array, most: number): boolean {
+  let values = 0;
+  for (const byte of json) {
+    if (byte === COMMA || byte === BRACE || byte === BRACKET) values++;
+  }
+  return values > most;
+}
+
+const COMMA = 0x2c;
+const BRACE = 0x7b;
+const BRACKET = 0x5b;
+
 const MOST_PAIRS = 256;
 const MOST_NAME = 320;
 const MOST_VALUE = 1024;

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { parse } from 'yaml';
 import { deepestLine } from '../yaml-depth.ts';
 import { hostOf } from '../host-of.ts';
-import { isObject, type JsonObject } from '../json-fields.ts';
+import { hasMoreValues, isObject, type JsonObject } from '../json-fields.ts';
 
 /**
  * What the answers of a Prometheus server say, cut down to what is of use here. Each reader throws an Error for an answer that is not one, and passes
@@ -92,19 +92,6 @@ function successOf(body: Uint8Array): JsonObject {
   if (!isObject(data)) throw new Error('expected data; got none');
   return data;
 }
-
-/** Whether there are more commas and brackets: three bytes such as `{},` take twenty times as much once they are read. */
-function hasMoreValues(body: Uint8Array, most: number): boolean {
-  let values = 0;
-  for (const byte of body) {
-    if (byte === COMMA || byte === BRACE || byte === BRACKET) values++;
-  }
-  return values > most;
-}
-
-const COMMA = 0x2c;
-const BRACE = 0x7b;
-const BRACKET = 0x5b;
 
 function readTargets(data: JsonObject): ReadTargets {
   const { activeTargets } = data;
