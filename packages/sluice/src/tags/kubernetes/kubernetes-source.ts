@@ -140,9 +140,9 @@ export class KubernetesSource implements Source {
   }
 
   #tell(): void {
-    this.#logState();
     const wasKnown = this.#isKnown;
     this.#isKnown ||= this.#watches.every((watch) => watch.state.isReady);
+    this.#logState();
     if (!this.#isKnown) return;
     const { changed, gone } = this.#objects.take();
     if (wasKnown && changed.length === 0 && gone.length === 0) return;

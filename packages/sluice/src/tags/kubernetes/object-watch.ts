@@ -47,6 +47,7 @@ export interface WatchState {
 }
 
 const BACK_OFF = { firstMs: 500, longestMs: 30_000 };
+/** For a kind that was never read: one that was comes back, mostly soon, as the rules of the API are changed or its server is started anew. */
 const REFUSED_MS = 60_000;
 /** Watches are not begun more often than this, whatever the API does. */
 const LEAST_WATCH_MS = 1000;
@@ -69,6 +70,7 @@ export class ObjectWatch {
   #ids = new Set<string>();
   #version: string | undefined;
   #isReady = false;
+  #isListed = false;
   #isRefused = false;
   #lastGoodMs: number | undefined;
   #error: string | undefined;
@@ -122,6 +124,7 @@ export class ObjectWatch {
       this.#toldMs = performance.now();
       count('listed');
       this.#isReady = true;
+      this.#isListed = true;
       this.#good();
     }
     this.#aliveMs = undefined;
@@ -222,7 +225,7 @@ export class ObjectWatch {
       this.#isReady = true;
     }
     onChange();
-    if (isRefused) return REFUSED_MS;
+    if (isRefused && !this.#isListed) return REFUSED_MS;
     const retryAfterMs = error instanceof ApiError ? error.retryAfterMs : undefined;
     return retryAfterMs ?? backOffMs({ failures: this.#fruitless, ...BACK_OFF });
   }

@@ -1,7 +1,7 @@
-import { asObject, objectAt, textAt, type JsonObject } from '../json-fields.ts';
+import { asObject, hasMoreValues, objectAt, textAt, type JsonObject } from '../json-fields.ts';
 import { ApiError, type ApiRequest, type KubernetesApi } from './api.ts';
 import { Lines } from './lines.ts';
-import { parseJson } from './list-objects.ts';
+import { MOST_VALUES, parseJson } from './list-objects.ts';
 
 export interface WatchOptions {
   readonly api: KubernetesApi;
@@ -11,7 +11,7 @@ export interface WatchOptions {
   /** Called when the API has begun to answer, and with everything that comes. */
   readonly onAlive: () => void;
   readonly onEvent: (event: WatchEvent) => void;
-  /** A line was too long to be looked at. */
+  /** A line was too long, or has too many values, to be looked at. */
   readonly onTooLarge: () => void;
 }
 
@@ -49,7 +49,7 @@ export async function watchObjects(options: WatchOptions): Promise<void> {
   for await (const chunk of body) {
     onAlive();
     for (const line of lines.push(chunk)) {
-      if (line === undefined) onTooLarge();
+      if (line === undefined || hasMoreValues(line, MOST_VALUES)) onTooLarge();
       else onEvent(eventOf(line));
     }
   }

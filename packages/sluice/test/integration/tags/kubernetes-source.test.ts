@@ -16,6 +16,7 @@ interface Opened {
   readonly api: ApiStandIn;
   readonly source: ReturnType<typeof createKubernetesSource>;
   readonly followed: Followed;
+  readonly logged: readonly string[];
   readonly count: (metric: 'tagWatches' | 'tagObjectsSkipped', value: string) => Promise<number>;
 }
 
@@ -59,11 +60,12 @@ async function open(context: TestContext, { prepare = fill, namespaces = [] }: O
     }),
   );
   const metrics = createMetrics();
+  const logged: string[] = [];
   const source = createKubernetesSource({
     cluster: { clusterId: 'c', name: 'shop', kubeconfig, context: 'main', vpc: '7', namespaces, environment: [] },
     org: 1,
     metrics,
-    log: createLog({ level: 'silent' }),
+    log: createLog({ destination: { write: (line) => void logged.push(line) } }),
     pace: 0.02,
   });
   const followed = new Followed(source);
@@ -77,7 +79,7 @@ async function open(context: TestContext, { prepare = fill, namespaces = [] }: O
     (await metrics[metric].get()).values
       .filter(({ labels }) => Object.values(labels).includes(value))
       .reduce((sum, one) => sum + one.value, 0);
-  return { api, source, followed, count };
+  return { api, source, followed, logged, count };
 }
 
 function fill(api: ApiStandIn): void {
@@ -120,7 +122,7 @@ function find<K extends Resource['kind']>({ followed }: Opened, kind: K, key: st
 
 test('reads everything, follows changes, and says which pods moved', async (context) => {
   const opened = await open(context);
-  const { api, source, followed } = opened;
+  const { api, source, followed, logged } = opened;
   assert.deepEqual([source.current(), source.state().kind], [undefined, 'starting']);
   await until('read', () => source.current() !== undefined, source);
   assert.deepEqual([...followed.resources.keys()].toSorted(), [
@@ -133,6 +135,7 @@ test('reads everything, follows changes, and says which pods moved', async (cont
   ]);
   assert.equal(find(opened, 'pod', 'c/u1')?.group, 'c/a/deployment/web');
   assert.deepEqual(find(opened, 'pod_service', 'c/a/web')?.ports, [{ protocol: 'tcp', port: 80, targetPorts: [8080] }]);
+  assert.ok(logged.some((line) => line.includes('the Kubernetes API is followed')));
   const { kind, from, lastSuccessMs = 0 } = source.state();
   assert.deepEqual([kind, from], ['up', `http://127.0.0.1:${api.port}`]);
   assert.ok(Date.now() - lastSuccessMs < 10_000);
