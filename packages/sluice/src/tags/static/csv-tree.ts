@@ -2,7 +2,7 @@ import { MOST_MISTAKES, type At, type Mistake, type MappingNode } from './tree.t
 
 /*
  * CSV as in RFC 4180: fields with commas, quotes or line breaks stand in double quotes, a quote within as two. The first line names the columns; lines
- * that begin with `#` and empty lines are left out.
+ * that begin with `#` and empty lines are left out. Lines end with LF, CR LF or CR.
  */
 
 interface Field extends At {
@@ -72,9 +72,9 @@ function* csvLines(text: string, mistakes: Mistake[]): Generator<Field[]> {
         return;
       }
       field = text.slice(at + 1, end).replaceAll('""', '"');
-      for (let i = text.indexOf('\n', at); i >= 0 && i < end; i = text.indexOf('\n', i + 1)) {
+      for (let i = lineEnd(text, at); i < end; i = lineEnd(text, lineStart)) {
         line++;
-        lineStart = i + 1;
+        lineStart = afterLine(text, i);
       }
       at = end + 1;
     } else {
@@ -87,8 +87,8 @@ function* csvLines(text: string, mistakes: Mistake[]): Generator<Field[]> {
       at++;
       continue;
     }
-    const newline = text.indexOf('\n', at);
-    const rest = text.slice(at, newline < 0 ? text.length : newline).trim();
+    const newline = lineEnd(text, at);
+    const rest = text.slice(at, newline).trim();
     if (rest !== '' && mistakes.length < MOST_MISTAKES) {
       mistakes.push({
         line,
@@ -98,8 +98,8 @@ function* csvLines(text: string, mistakes: Mistake[]): Generator<Field[]> {
     }
     yield fields;
     fields = [];
-    if (newline < 0) return;
-    at = newline + 1;
+    if (newline === text.length) return;
+    at = afterLine(text, newline);
     line++;
     lineStart = at;
   }
@@ -114,7 +114,24 @@ function closingQuote(text: string, from: number): number {
 function endOf(text: string, from: number): number {
   for (let at = from; at < text.length; at++) {
     const char = text.charCodeAt(at);
-    if (char === 44 || char === 10) return at;
+    if (char === COMMA || char === LF || char === CR) return at;
   }
   return text.length;
 }
+
+/** Where the line ends that `from` is in. */
+function lineEnd(text: string, from: number): number {
+  for (let at = from; at < text.length; at++) {
+    const char = text.charCodeAt(at);
+    if (char === LF || char === CR) return at;
+  }
+  return text.length;
+}
+
+function afterLine(text: string, end: number): number {
+  return text.charCodeAt(end) === CR && text.charCodeAt(end + 1) === LF ? end + 2 : end + 1;
+}
+
+const COMMA = 44;
+const LF = 10;
+const CR = 13;

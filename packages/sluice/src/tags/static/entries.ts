@@ -53,6 +53,8 @@ export class Entries {
   /** Regions and zones that something is in. */
   readonly #implied = { region: new Set<string>(), az: new Set<string>() };
   readonly #ids = new Map<string, string>();
+  /** Numbers by kind and key: lines that are joined must not differ. */
+  readonly #numbers = new Map<string, number>();
   readonly #address = new ParsedAddress();
 
   constructor(mistakes: Mistake[]) {
@@ -80,8 +82,16 @@ export class Entries {
       const further = this.#further.get(place);
       if (further === undefined) this.#further.set(place, [resource]);
       else further.push(resource);
+      const { id } = resource;
+      const number = this.#numbers.get(place);
+      if (id !== undefined && number !== undefined && id !== number) {
+        fields.complain(
+          fields.place('id'),
+          `id: the ${kind} ${JSON.stringify(resource.name)} has the number ${number}`,
+        );
+      }
     } else fields.complain(fields.at, `the ${kind} ${JSON.stringify(resource.name)} is described twice`);
-    if (resource.id !== undefined) this.#noteId(fields, resource);
+    this.#noteId(fields, resource);
   }
 
   /** All resources, once everything was added. */
@@ -258,6 +268,9 @@ export class Entries {
   }
 
   #noteId(fields: Fields, { kind, id, key }: Resource): void {
+    if (id === undefined) return;
+    const place = `${kind} ${key}`;
+    this.#numbers.set(place, this.#numbers.get(place) ?? id);
     const text = `${kind} ${id}`;
     const other = this.#ids.get(text);
     if (other !== undefined && other !== key) {

@@ -34,7 +34,7 @@ export class Fields {
     return this.node(name) !== undefined;
   }
 
-  /** A text; one of at most 1,024 characters. */
+  /** A text; one of at most 1,024 characters, none of them a control character. */
   text(name: string): string | undefined {
     const node = this.node(name);
     return node === undefined ? undefined : this.textOf(node, name);
@@ -49,6 +49,10 @@ export class Fields {
   textOf(node: Node, name: string): string | undefined {
     if (node.kind === 'scalar' && typeof node.value === 'string') {
       const text = node.value;
+      if (hasControl(text)) {
+        this.complain(node, `${name}: expected a text without control characters; got ${shownNode(node)}`);
+        return undefined;
+      }
       if (text !== '' && text.length <= 1024) return text;
     }
     this.complain(node, `${name}: expected a text; got ${shownNode(node)}`);
@@ -112,9 +116,20 @@ export class Fields {
   }
 
   #pair(found: Map<string, string>, name: string, node: Node): void {
-    if (node.kind === 'scalar' && node.value !== null) found.set(name, String(node.value));
+    if (hasControl(name)) {
+      this.complain(node, `expected a name without control characters; got ${JSON.stringify(name)}`);
+    } else if (node.kind === 'scalar' && node.value !== null) found.set(name, String(node.value));
     else this.complain(node, `${name}: expected a text; got ${shownNode(node)}`);
   }
+}
+
+/** Whether there are control characters (C0 with line ends and tabs, DEL, C1): nobody could see, or ask for, such a name. */
+function hasControl(text: string): boolean {
+  for (let at = 0; at < text.length; at++) {
+    const char = text.charCodeAt(at);
+    if (char < 0x20 || (char >= 0x7f && char < 0xa0)) return true;
+  }
+  return false;
 }
 
 /** A property of that name, or none. */

@@ -1,4 +1,4 @@
-import { open, stat } from 'node:fs/promises';
+import { constants, open, stat } from 'node:fs/promises';
 import { errorText } from '../../base/errors.ts';
 import type { Log } from '../../telemetry/log.ts';
 import type { Resource } from '../description.ts';
@@ -147,9 +147,13 @@ export class StaticFile implements Source {
 }
 
 async function readBounded(path: string, most: number): Promise<Uint8Array> {
-  const file = await open(path);
+  // Opening a pipe would otherwise wait for somebody who writes to it.
+  const file = await open(path, constants.O_RDONLY | constants.O_NONBLOCK);
   try {
-    const { size } = await file.stat();
+    const stats = await file.stat();
+    if (stats.isDirectory()) throw new Error('expected a file; got a directory');
+    if (!stats.isFile()) throw new Error('expected a file; got a pipe or a device');
+    const { size } = stats;
     if (size > most) return new Uint8Array(most + 1);
     // It may grow while it is read.
     const buffer = Buffer.alloc(size + 1);

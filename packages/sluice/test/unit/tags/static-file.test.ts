@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { execFileSync } from 'node:child_process';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, describe, test } from 'node:test';
@@ -96,6 +97,9 @@ namespaces: [{ name: shop, cluster: d-1, tags: { cost: a } }]
       'services: [{ name: a, members: [{ address: 1.1.1.1, ports: [70000] }] }]',
       /^1:61: ports: expected ports such as 443/,
     ],
+    ['hosts:\n  - name: "a\\0b"', /^2:11: name: expected a text without control characters; got "a\\u0000b"$/],
+    ['hosts: [{ name: a, vpc: "\\x9bx" }]', /^1:25: vpc: expected a text without control characters; got /],
+    ['chosts: [{ name: a, tags: { "x\\ty": z } }]', /^1:37: expected a name without control characters; got "x\\ty"$/],
     ['hots: []', /^1:1: unknown key "hots" at the top; known keys: regions/],
     ['hosts: x', /^1:8: hosts: expected a list; got "x"$/],
     ['- a', /^1:1: expected lists such as hosts: at the top; got a list$/],
@@ -219,16 +223,45 @@ describe('CSV', () => {
   });
 
   test('mistakes have their place', async () => {
-    const text = 'kind,name,address\nhots,a,10.0.0.1\nhost,"a\nb",10.0.0\nhost,c,10.0.0.1,more\nhost,"d';
+    const text = 'kind,name,address\nhots,a,10.0.0.1\nhost,"a\r\nb",10.0.0\nhost,c,10.0.0.1,more\nhost,"d';
     assert.deepEqual(
       told((await parseCsv(text)).mistakes).map((line) => line.slice(0, 60)),
       [
         '2:1: kind: expected one of region, az, vpc, subnet, host, ch',
+        '3:6: name: expected a text without control characters; got "',
         '4:4: expected an IPv4 or IPv6 address; got "10.0.0"',
         '5:17: expected 3 fields, as the first line has; got 4',
         '6:6: this quote is not closed',
       ],
     );
+  });
+
+  test('lines end with LF, CR LF or CR', async () => {
+    const lines = ['kind,name,address', 'host,a,10.0.0.1', '', '"host",b,"10.0.0.2"', ''];
+    const { resources } = await parseCsv(lines.join('\n'));
+    assert.deepEqual(
+      resources?.map(({ name }) => name),
+      ['a', 'b'],
+    );
+    for (const end of ['\r', '\r\n']) {
+      assert.deepEqual(await parseCsv(lines.join(end)), { resources, mistakes: [] });
+      const { mistakes } = await parseCsv([...lines.slice(0, -1), '"host","c', 'd",10.0', 'host,e,10.0'].join(end));
+      assert.deepEqual(
+        mistakes.map(({ line, column }) => [line, column]),
+        [
+          [5, 8],
+          [6, 4],
+          [7, 8],
+        ],
+      );
+    }
+  });
+
+  test('lines that are joined must not give two numbers', async () => {
+    const text = 'kind,name,id,address\nhost,a,,10.0.0.1\nhost,a,7,10.0.0.2\nhost,a,7,10.0.0.3\n';
+    assert.equal((await parseCsv(text)).resources?.[0]?.id, 7);
+    const { resources, mistakes } = await parseCsv(`${text}host,a,8,10.0.0.4\n`);
+    assert.deepEqual([resources, told(mistakes)], [undefined, ['5:8: id: the host "a" has the number 7']]);
   });
 
   test('the first line must name the columns', async () => {
@@ -327,6 +360,19 @@ describe('the file', () => {
     await large.source.start();
     assert.match(large.source.state().lastError ?? '', /expected at most 1048576 bytes; got more: write it as CSV/);
     large.source.stop();
+  });
+
+  test('that is a pipe or a folder holds up nobody, and is told', async () => {
+    const pipe = file('pipe.yaml');
+    execFileSync('mkfifo', [pipe.path]);
+    await pipe.source.start();
+    assert.match(pipe.source.state().lastError ?? '', /pipe\.yaml: expected a file; got a pipe or a device$/);
+    pipe.source.stop();
+    const directory = file('directory.yaml');
+    mkdirSync(directory.path);
+    await directory.source.start();
+    assert.match(directory.source.state().lastError ?? '', /directory\.yaml: expected a file; got a directory$/);
+    directory.source.stop();
   });
 
   test('that is being read when the hub stops holds up nobody, and that is no mistake', async () => {
