@@ -280,7 +280,7 @@ export const LABEL_VALUES: readonly {
     values: {
       malformed: 'not what it says it is',
       too_large: 'beyond a limit of one object',
-      limit: 'more than one source or machine may tell of',
+      limit: 'more than one source or machine may tell of, or than a report may take once it is uncompressed',
     },
   },
   {
