@@ -1,21 +1,32 @@
 import { AddressKey } from './address-key.ts';
 import { ip4Text, ip6Text, ParsedAddress } from '../base/address.ts';
 import { NEVER } from './claim-table.ts';
+import { explainEnd, type EndQuestion, type ExplainedEnd } from './explain-end.ts';
 import type { Held } from './held.ts';
+import type { PortKey } from './inventory.ts';
 import type { OrgInventory } from './org-inventory.ts';
 import { WORDS, word } from './resource-table.ts';
 import type { FoundTarget, TargetTable } from './prometheus-targets/target-table.ts';
 import { resourceOfSeries } from './series-resource.ts';
+import { writeSeriesAddress } from './series-tags.ts';
+import { writeAddress, writeResourceAddress } from './single-ends.ts';
 import { kindOfDevice, type TagNames } from './tag-names.ts';
 
 /** What is asked about, and when (epoch seconds). */
 export type Question =
-  | { readonly kind: 'address'; readonly ip: string; readonly vpc: number; readonly atS: number }
+  | {
+      readonly kind: 'address';
+      readonly ip: string;
+      readonly vpc: number;
+      readonly port?: PortKey | undefined;
+      readonly atS: number;
+    }
   | {
       readonly kind: 'pod';
       readonly name: string;
       readonly namespace?: string;
       readonly cluster?: string;
+      readonly port?: PortKey | undefined;
       readonly atS: number;
     }
   | {
@@ -31,6 +42,8 @@ export interface Explanation {
   /** What was asked of the inventory, in order, with each answer. */
   readonly steps: readonly { readonly asked: string; readonly answer: string }[];
   readonly found: readonly FoundResource[];
+  /** What a row with that end gets, by the rules for rows; one for each pod that was asked for. */
+  readonly ends: readonly ExplainedEnd[];
 }
 
 export interface FoundResource {
@@ -41,7 +54,8 @@ export interface FoundResource {
   readonly sources: readonly string[];
   /** Columns with their values; names where there are any. */
   readonly tags: Readonly<Record<string, { readonly id: number; readonly name: string }>>;
-  readonly address: string;
+  /** Absent: a network, a region, or something without an address. */
+  readonly address?: string;
   readonly labels?: Readonly<Record<string, string>>;
 }
 
@@ -58,6 +72,7 @@ interface Explaining extends Platform {
 export function explain(explaining: Explaining, question: Question): Explanation | undefined {
   const steps: { asked: string; answer: string }[] = [];
   const rows: number[] = [];
+  const ends: ExplainedEnd[] = [];
   const version = explaining.org.live.versionAt(question.atS);
   const note = (asked: string, row: number, none = 'nothing') => {
     steps.push({ asked, answer: row === 0 ? none : describeRow(explaining, row).name });
@@ -68,27 +83,46 @@ export function explain(explaining: Explaining, question: Question): Explanation
     case 'address': {
       const address = new ParsedAddress();
       if (!address.read(question.ip)) return undefined;
-      explainAddress(explaining, { address, vpc: question.vpc, version, note, steps });
+      const row = explainAddress(explaining, { address, vpc: question.vpc, version, note, steps });
+      const place: EndQuestion['place'] = (_, end) => {
+        end.columns.vpc[0] = question.vpc;
+        writeAddress(end, address);
+      };
+      ends.push(
+        explainEnd(explaining, {
+          version,
+          row,
+          subject: address.toString(),
+          port: question.port,
+          mayHavePort: true,
+          place,
+          steps,
+        }),
+      );
       break;
     }
     case 'pod':
-      explainPod(explaining, question, { version, note, steps });
+      explainPod(explaining, question, { version, note, steps, ends });
       break;
     case 'series': {
       const { agent, labels } = question;
       const origin = { agent, version, targets: explaining.targets };
-      const { row, by, target } = resourceOfSeries(explaining.org, labels, origin);
+      const found = resourceOfSeries(explaining.org, labels, origin);
+      const { row, by, target } = found;
       if (target !== undefined) {
         steps.push({ asked: 'target by job and instance', answer: `${targetText(target)}, told by ${target.server}` });
       }
       const none = 'nothing: no label names a pod, an instance or a target that is known and the only one';
       note(by === '' ? 'labels of the series' : `labels of the series, by ${by}`, row, none);
+      const place: EndQuestion['place'] = (lookup, end) => writeSeriesAddress(lookup, end, found);
+      ends.push(explainEnd(explaining, { version, row, subject: 'the labels', mayHavePort: false, place, steps }));
     }
   }
   return {
     at: new Date(question.atS * 1000).toISOString(),
     steps,
     found: rows.map((row) => describeRow(explaining, row)),
+    ends,
   };
 }
 
@@ -110,7 +144,7 @@ interface AddressQuestion extends Noting {
   readonly vpc: number;
 }
 
-function explainAddress({ org, names }: Platform, { address, vpc, version, note, steps }: AddressQuestion): void {
+function explainAddress({ org, names }: Platform, { address, vpc, version, note, steps }: AddressQuestion): number {
   const { live } = org;
   const key = AddressKey.of(address, vpc, version);
   const vpcText = `VPC ${vpc}${vpc > 0 ? ` (${names.name(org.org, 'l3_epc', vpc) || 'without a name'})` : ''}`;
@@ -124,11 +158,13 @@ function explainAddress({ org, names }: Platform, { address, vpc, version, note,
   });
   if (vpc === -2) {
     steps.push({ asked: vpcText, answer: 'the Internet: nothing is looked up' });
-    return;
+    return 0;
   }
-  if (note(`owner of ${address.toString()} in ${vpcText}`, live.address(key)) !== 0) return;
-  if (note('network with the longest prefix around it', live.network(key)) !== 0) return;
-  note(vpc === 0 ? "the hub's own region" : `region of ${vpcText}`, live.vpc(version, vpc));
+  return (
+    note(`owner of ${address.toString()} in ${vpcText}`, live.address(key)) ||
+    note('network with the longest prefix around it', live.network(key)) ||
+    note(vpc === 0 ? "the hub's own region" : `region of ${vpcText}`, live.vpc(version, vpc))
+  );
 }
 
 function spanText(from: number, to: number): string {
@@ -137,10 +173,11 @@ function spanText(from: number, to: number): string {
 }
 
 function explainPod(
-  { org }: Platform,
-  { name, namespace, cluster }: Extract<Question, { kind: 'pod' }>,
-  { version, note, steps }: Noting,
+  platform: Platform,
+  { name, namespace, cluster, port }: Extract<Question, { kind: 'pod' }>,
+  { version, note, steps, ends }: Noting & { readonly ends: ExplainedEnd[] },
 ): void {
+  const { org } = platform;
   const { builder, live } = org;
   for (const { resource, id } of builder.all('pod').values()) {
     if (resource.kind !== 'pod' || resource.name !== name) continue;
@@ -148,11 +185,14 @@ function explainPod(
     if (namespace !== undefined && own !== namespace) continue;
     const clusterName = builder.find('pod_cluster', resource.cluster)?.resource.name;
     if (cluster !== undefined && cluster !== resource.cluster && cluster !== clusterName) continue;
-    note(
+    const row = note(
       `pod ${id}: ${clusterName ?? resource.cluster}/${own}/${name}`,
       live.pod(version, id),
       'not there at that time',
     );
+    if (row === 0) continue;
+    const place: EndQuestion['place'] = (lookup, end) => writeResourceAddress(lookup, end, 0, row);
+    ends.push(explainEnd(platform, { version, row, subject: `pod ${name}`, port, mayHavePort: true, place, steps }));
   }
   if (steps.length === 0) steps.push({ asked: `pods with the name ${name}`, answer: 'none is described now' });
 }
@@ -187,6 +227,7 @@ function describeRow({ org, names }: Platform, row: number): FoundResource {
   if (device !== 0) tags['l3_device'] = { id: device, name: names.device(org.org, type, device) };
   const key = kind === undefined ? undefined : org.ids.keyOf(kind, id);
   const isIpv4 = words[at + word.isIpv4] === 1;
+  const hasAddress = isIpv4 || ip6.subarray(row * 4, row * 4 + 4).some((one) => one !== 0);
   const labels = pod === 0 ? [] : names.podLabels(org.org, pod);
   return {
     kind: kind ?? (tags['subnet'] === undefined ? 'region' : 'subnet'),
@@ -196,7 +237,7 @@ function describeRow({ org, names }: Platform, row: number): FoundResource {
       (tags['subnet'] === undefined ? `region ${tags['region']?.name ?? ''}` : `subnet ${tags['subnet'].name}`),
     sources: kind === undefined || key === undefined ? [] : org.describedBy(kind, key),
     tags,
-    address: isIpv4 ? ip4Text(words[at + word.ip4]!) : ip6Text(ip6, row * 4),
+    ...(hasAddress ? { address: isIpv4 ? ip4Text(words[at + word.ip4]!) : ip6Text(ip6, row * 4) } : {}),
     ...(labels.length === 0 ? {} : { labels: Object.fromEntries(labels) }),
   };
 }

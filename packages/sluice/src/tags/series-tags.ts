@@ -6,8 +6,15 @@ import type { EndColumns } from './end-columns.ts';
 import { Lookup } from './lookup.ts';
 import type { OrgInventory } from './org-inventory.ts';
 import type { TargetTable } from './prometheus-targets/target-table.ts';
-import { resourceOfSeries } from './series-resource.ts';
-import { writeResourceAddress, writeSingleEnds, type SingleEnd } from './single-ends.ts';
+import { resourceOfSeries, type SeriesResource } from './series-resource.ts';
+import {
+  oneRowEnd,
+  writeAddress,
+  writeResourceAddress,
+  writeSingleEnds,
+  type FoundLookup,
+  type SingleEnd,
+} from './single-ends.ts';
 
 /** Words of a tag row (base/ports.ts SeriesTagger). */
 export const TAG_WORDS = seriesTags.reduce((sum, { type }) => sum + wordsOf(type), 0);
@@ -30,32 +37,7 @@ export interface SeriesQuestion {
 export class SeriesTagRules {
   readonly #org: OrgInventory;
   #lookup = new Lookup(emptyInventory);
-  readonly #end: SingleEnd = {
-    columns: {
-      vpc: new Int32Array(1),
-      ip4: new Uint32Array(1),
-      ip6: new Uint32Array(4),
-      gprocess: new Uint32Array(1),
-      region: new Uint16Array(1),
-      zone: new Uint16Array(1),
-      host: new Uint16Array(1),
-      deviceType: new Uint8Array(1),
-      device: new Uint32Array(1),
-      subnet: new Uint16Array(1),
-      podNode: new Uint32Array(1),
-      podNamespace: new Uint16Array(1),
-      podGroup: new Uint32Array(1),
-      pod: new Uint32Array(1),
-      podCluster: new Uint16Array(1),
-      service: new Uint32Array(1),
-      autoInstance: new Uint32Array(1),
-      autoInstanceType: new Uint8Array(1),
-      autoService: new Uint32Array(1),
-      autoServiceType: new Uint8Array(1),
-    },
-    agent: new Uint16Array(1),
-    isIpv4: new Uint8Array(1),
-  };
+  readonly #end = oneRowEnd();
   /** Values of a tag row, in its order. */
   readonly #values: readonly (Int32Array | Uint32Array | Uint16Array | Uint8Array)[];
 
@@ -79,19 +61,24 @@ export class SeriesTagRules {
     lookup.resources[0][0] = 0;
     if (!inventory.isEmpty) {
       const found = resourceOfSeries(this.#org, labels, { agent, version, targets });
-      const { address } = found;
       lookup.resources[0][0] = found.row;
-      end.columns.vpc[0] = found.vpc;
-      if (address !== undefined) {
-        end.isIpv4[0] = address.isIpv4 ? 1 : 0;
-        end.columns.ip4[0] = address.ip4;
-        end.columns.ip6.set(address.ip6);
-      } else if (found.row !== 0 && found.by !== 'VPC') writeResourceAddress(lookup, end, 0, found.row);
+      writeSeriesAddress(lookup, end, found);
     }
     writeSingleEnds(lookup, 1, end);
     let at = 0;
     for (const values of this.#values) for (const value of values) row[at++] = value;
   }
+}
+
+/** Writes VPC and address that a series is about into an end of one row. */
+export function writeSeriesAddress(
+  lookup: FoundLookup,
+  end: SingleEnd,
+  { row, by, address, vpc }: SeriesResource,
+): void {
+  end.columns.vpc[0] = vpc;
+  if (address !== undefined) writeAddress(end, address);
+  else if (row !== 0 && by !== 'VPC') writeResourceAddress(lookup, end, 0, row);
 }
 
 function valuesByColumn({ columns, agent, isIpv4 }: SingleEnd) {

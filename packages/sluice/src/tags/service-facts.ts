@@ -1,13 +1,19 @@
 import { address, addressFacts, deviceWords, type Known } from './address-facts.ts';
 import { MEMBER_KINDS } from './claims.ts';
-import type { CustomService, PodService, Protocol } from './description.ts';
+import type { CustomService, MemberPort, PodService, Protocol } from './description.ts';
 import type { Facts } from './facts.ts';
+import type { PortKey } from './inventory.ts';
+import { portWord } from './live-inventory.ts';
 import { idOf, placementOf, vpcId } from './placement.ts';
 
-const PROTOCOLS: Readonly<Record<Protocol, number>> = { tcp: 6, udp: 17, any: 0 };
+export const PROTOCOL_NUMBERS: Readonly<Record<Protocol, number>> = { tcp: 6, udp: 17, any: 0 };
+
+export function portKey({ protocol, port }: MemberPort): PortKey {
+  return { protocol: PROTOCOL_NUMBERS[protocol], port };
+}
 
 function portOf(protocol: Protocol, port: number): number {
-  return ((PROTOCOLS[protocol] << 16) | port) >>> 0;
+  return portWord(portKey({ protocol, port }));
 }
 
 /** A Kubernetes service: its own addresses, and what finds it by workload, node port and address. */

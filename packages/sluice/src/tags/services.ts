@@ -13,8 +13,13 @@ export interface ServiceEnd {
   readonly ports?: { readonly protocol: Uint8Array; readonly serverPort: Uint16Array } | undefined;
 }
 
+/** What is asked of a Lookup for services. */
+export interface ServiceQuestions extends Pick<Lookup, 'key' | 'versions'> {
+  readonly inventory: Pick<Inventory, 'resources' | 'address' | 'services' | 'customServices'>;
+}
+
 /** Writes service_id of the rows and returns their custom services, or undefined when there are none. Neither is known without an inventory. */
-export function writeServices(lookup: Lookup, rows: number, at: ServiceEnd): Uint32Array | undefined {
+export function writeServices(lookup: ServiceQuestions, rows: number, at: ServiceEnd): Uint32Array | undefined {
   const { services, customServices } = lookup.inventory;
   if (services === undefined && customServices === undefined) return undefined;
   const { end, isIpv4, ports } = at;
@@ -51,7 +56,7 @@ function knownProtocol(protocol: number): number {
 
 interface ServiceQuestion {
   readonly services: ServiceLookup;
-  readonly inventory: Inventory;
+  readonly inventory: ServiceQuestions['inventory'];
   readonly key: AddressKey;
 }
 

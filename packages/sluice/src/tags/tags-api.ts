@@ -1,9 +1,11 @@
 import { SluiceError } from '../base/errors.ts';
-import type { HttpReply, HttpRequest, HttpRoute } from '../base/ports.ts';
+import type { HttpReply, HttpRoute } from '../base/ports.ts';
 import { explain, listResource, type Question } from './explain.ts';
+import type { PortKey } from './inventory.ts';
 import { isResourceKind, RESOURCE_KINDS } from './kinds.ts';
 import type { IdOrigin, OrgInventory } from './org-inventory.ts';
 import type { TargetTable } from './prometheus-targets/target-table.ts';
+import { portKey } from './service-facts.ts';
 import type { SourceState } from './source.ts';
 import type { TagNames } from './tag-names.ts';
 
@@ -42,20 +44,24 @@ const FEW_LISTED = 1000;
 
 /**
  * `GET /api/v1/tags`: what there is, and the state of each source. `GET /api/v1/tags/resources?kind=pod&name=TEXT&limit=N`: resources of a kind whose
- * name contains a text. `GET /api/v1/tags/explain`: why something gets its tags, by `ip` (and `vpc`), `pod` (and `namespace`, `cluster`) or
- * `label=NAME=VALUE` (repeated, and `agent`); `at` as RFC 3339 or epoch seconds. Each answers `{"status":"success","data":...}`.
+ * name contains a text. `GET /api/v1/tags/explain`: why something gets its tags, by `ip` (and `vpc`), `pod` (and `namespace`, `cluster`), both with
+ * `port` and `protocol`, or `label=NAME=VALUE` (repeated, and `agent`); `at` as RFC 3339 or epoch seconds. Each answers `{"status":"success","data":...}`
+ * and refuses parameters that it does not know.
  */
 export function createTagsApi(options: TagsApiOptions): HttpRoute[] {
-  const route = (path: string, answer: (org: OrgInventory, request: HttpRequest) => unknown): HttpRoute => ({
+  const route = (path: string, answer: (org: OrgInventory, query: URLSearchParams) => unknown): HttpRoute => ({
     method: 'GET',
     path,
     scope: 'read',
-    handle: (request) => success(answer(inventoryOf(options, request.org), request)),
+    handle: (request) => success(answer(inventoryOf(options, request.org), request.query)),
   });
   return [
-    route('/api/v1/tags', (org) => overview(org)),
-    route('/api/v1/tags/resources', (org, { query }) => listed(org, query)),
-    route('/api/v1/tags/explain', (org, { query }) => {
+    route('/api/v1/tags', (org, query) => {
+      refuseOthers(query, []);
+      return overview(org);
+    }),
+    route('/api/v1/tags/resources', listed),
+    route('/api/v1/tags/explain', (org, query) => {
       const question = questionOf(query, Math.floor((options.now ?? Date.now)() / 1000));
       const explained = explain({ org, names: options.names, targets: options.targets(org.org) }, question);
       if (explained === undefined) throw bad(`expected an address as ip; got ${JSON.stringify(query.get('ip'))}`);
@@ -102,10 +108,11 @@ function overview(org: OrgInventory): TagsOverview {
 }
 
 function listed(org: OrgInventory, query: URLSearchParams): unknown[] {
+  refuseOthers(query, ['kind', 'name', 'limit']);
   const kind = query.get('kind') ?? '';
   if (!isResourceKind(kind))
     throw bad(`expected kind as one of ${RESOURCE_KINDS.join(', ')}; got ${JSON.stringify(kind)}`);
-  const limit = wholeNumber(query, 'limit', FEW_LISTED);
+  const limit = wholeNumber(query, 'limit', { fallback: FEW_LISTED, least: 0 });
   const name = query.get('name') ?? '';
   const found: unknown[] = [];
   for (const held of org.builder.all(kind).values()) {
@@ -123,13 +130,18 @@ function questionOf(query: URLSearchParams, nowS: number): Question {
   if ([ip !== null, pod !== null, labels.length > 0].filter(Boolean).length !== 1) {
     throw bad('expected one of ip, pod and label=NAME=VALUE');
   }
-  if (ip !== null) return { kind: 'address', ip, vpc: wholeNumber(query, 'vpc', 1), atS };
+  if (ip !== null) refuseOthers(query, ['ip', 'vpc', 'port', 'protocol', 'at']);
+  else if (pod !== null) refuseOthers(query, ['pod', 'namespace', 'cluster', 'port', 'protocol', 'at']);
+  else refuseOthers(query, ['label', 'agent', 'at']);
+  if (ip !== null)
+    return { kind: 'address', ip, vpc: wholeNumber(query, 'vpc', { fallback: 1 }), ...portOf(query), atS };
   if (pod !== null) {
     const [namespace, cluster] = [query.get('namespace'), query.get('cluster')];
     return {
       kind: 'pod',
       name: pod,
       atS,
+      ...portOf(query),
       ...(namespace === null ? {} : { namespace }),
       ...(cluster === null ? {} : { cluster }),
     };
@@ -139,7 +151,7 @@ function questionOf(query: URLSearchParams, nowS: number): Question {
     if (split <= 0) throw bad(`expected label=NAME=VALUE; got ${JSON.stringify(text)}`);
     return [text.slice(0, split), text.slice(split + 1)] as const;
   });
-  return { kind: 'series', labels: new Map(pairs), agent: wholeNumber(query, 'agent', 0), atS };
+  return { kind: 'series', labels: new Map(pairs), agent: wholeNumber(query, 'agent', { fallback: 0, least: 0 }), atS };
 }
 
 function timeOf(text: string | null, nowS: number): number {
@@ -149,11 +161,44 @@ function timeOf(text: string | null, nowS: number): number {
   return Math.floor(seconds);
 }
 
-function wholeNumber(query: URLSearchParams, name: string, fallback: number): number {
+const PROTOCOLS = ['tcp', 'udp'] as const;
+
+/** The server's port that rows with the end have. */
+function portOf(query: URLSearchParams): { readonly port?: PortKey } {
+  const text = query.get('protocol');
+  const protocol = text === null ? 'tcp' : PROTOCOLS.find((one) => one === text);
+  if (protocol === undefined) throw bad(`expected protocol as tcp or udp; got ${JSON.stringify(text)}`);
+  if (!query.has('port')) {
+    if (text !== null) throw bad('expected port beside protocol');
+    return {};
+  }
+  return { port: portKey({ protocol, port: wholeNumber(query, 'port', { fallback: 0, least: 1, most: 65_535 }) }) };
+}
+
+interface Range {
+  readonly fallback: number;
+  readonly least?: number;
+  readonly most?: number;
+}
+
+function wholeNumber(query: URLSearchParams, name: string, { fallback, least, most }: Range): number {
   const text = query.get(name);
   if (text === null) return fallback;
-  if (/^-?\d{1,9}$/.test(text)) return Number(text);
-  throw bad(`expected ${name} as a whole number; got ${JSON.stringify(text)}`);
+  const value = /^-?\d{1,9}$/.test(text) ? Number(text) : Number.NaN;
+  if (value >= (least ?? -Infinity) && value <= (most ?? Infinity)) return value;
+  const range = `${least === undefined ? '' : ` from ${least}`}${most === undefined ? '' : ` to ${most}`}`;
+  throw bad(`expected ${name} as a whole number${range}; got ${JSON.stringify(text)}`);
+}
+
+/** A parameter that would play no part was meant otherwise. */
+function refuseOthers(query: URLSearchParams, known: readonly string[]): void {
+  for (const name of query.keys()) {
+    if (known.includes(name)) continue;
+    const expected = known.length === 0 ? 'no parameters' : `only the parameters ${known.join(', ')}`;
+    throw bad(
+      `expected ${expected} here; got ${JSON.stringify(name)}${name === 'org' ? ` (the organisation is in the header X-Org-Id)` : ''}`,
+    );
+  }
 }
 
 function bad(message: string): SluiceError {

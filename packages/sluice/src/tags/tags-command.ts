@@ -1,13 +1,14 @@
 import { parseArgs, type ParseArgsOptionsConfig } from 'node:util';
 import { textTable } from '../base/text-table.ts';
+import type { ExplainedEnd } from './explain-end.ts';
 import type { Explanation, FoundResource, ListedResource } from './explain.ts';
 import { RESOURCE_KINDS } from './kinds.ts';
 import type { TagsOverview } from './tags-api.ts';
 
 export const TAGS_USAGE = `sluice tags
 sluice tags list KIND [--name TEXT] [--limit N]
-sluice tags explain ADDRESS [--vpc N] [--at TIME]
-sluice tags explain --pod NAME [--namespace NAME] [--cluster NAME] [--at TIME]
+sluice tags explain ADDRESS [--vpc N] [--port P] [--protocol tcp|udp] [--at TIME]
+sluice tags explain --pod NAME [--namespace NAME] [--cluster NAME] [--port P] [--protocol tcp|udp] [--at TIME]
 sluice tags explain --label NAME=VALUE... [--agent N] [--at TIME]
     shows what tags are made from, lists resources, or tells why an address, a pod or a series gets its tags
     [--url URL] [--org N] [--json] [--token-file FILE | --user NAME --password-file FILE]`;
@@ -23,6 +24,8 @@ const options = {
   name: { type: 'string' },
   limit: { type: 'string' },
   vpc: { type: 'string' },
+  port: { type: 'string' },
+  protocol: { type: 'string' },
   at: { type: 'string' },
   pod: { type: 'string' },
   namespace: { type: 'string' },
@@ -45,7 +48,18 @@ export function parseTagsCommand(args: readonly string[], access: ParseArgsOptio
   const [command = '', subject = '', ...more] = positionals;
   if (more.length > 0) throw new Error(`expected nothing after ${subject}; got ${more.join(' ')}`);
   const query = new URLSearchParams();
-  for (const name of ['name', 'limit', 'vpc', 'at', 'pod', 'namespace', 'cluster', 'agent'] as const) {
+  for (const name of [
+    'name',
+    'limit',
+    'vpc',
+    'port',
+    'protocol',
+    'at',
+    'pod',
+    'namespace',
+    'cluster',
+    'agent',
+  ] as const) {
     const value = values[name];
     if (value !== undefined) query.set(name, value);
   }
@@ -103,16 +117,26 @@ function shownList(found: readonly ListedResource[]): string {
   return textTable(['ID', 'NAME', 'ADDRESSES', 'SOURCES', 'KEY'], rows);
 }
 
-function shownExplanation({ at, steps, found }: Explanation): string {
+function shownExplanation({ at, steps, found, ends }: Explanation): string {
   const lines = [`at ${at}`, ...steps.map(({ asked, answer }) => plain(`${asked}: ${answer}`))];
-  return [...lines, ...found.map(shownFound)].join('\n');
+  return [...lines, ...found.map(shownFound), ...ends.map(shownEnd)].join('\n');
 }
 
 function shownFound({ kind, key, name, sources, address, tags, labels }: FoundResource): string {
   const rows = Object.entries(tags).map(([column, tag]) => [`  ${column}`, String(tag.id), tag.name || '-']);
   const told = sources.length === 0 ? '' : `, told by ${sources.join(', ')}`;
   const pairs = Object.entries(labels ?? {}).map(([label, value]) => `\n  label ${plain(label)} = ${plain(value)}`);
-  return `\n${plain(name || `${kind} ${key}`)} at ${address}${plain(told)}\n${textTable(['  COLUMN', 'ID', 'NAME'], rows)}${pairs.join('')}`;
+  return `\n${plain(name || `${kind} ${key}`)}${address === undefined ? '' : ` at ${address}`}${plain(told)}\n${textTable(['  COLUMN', 'ID', 'NAME'], rows)}${pairs.join('')}`;
+}
+
+function shownEnd({ end, tags }: ExplainedEnd): string {
+  const rows = Object.entries(tags).map(([column, { id, type, kind, name }]) => [
+    `  ${column}`,
+    String(id),
+    type === undefined ? '-' : `${type} (${kind})`,
+    name || '-',
+  ]);
+  return `\n${plain(`rows with ${end}`)}\n${textTable(['  COLUMN', 'ID', 'TYPE', 'NAME'], rows)}`;
 }
 
 /** Names come from elsewhere: nothing of them may steer a terminal. */

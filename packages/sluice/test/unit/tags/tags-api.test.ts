@@ -3,12 +3,15 @@ import { readFileSync } from 'node:fs';
 import { after, describe, test } from 'node:test';
 import { isSluiceError } from '../../../src/base/errors.ts';
 import type { HttpRequest } from '../../../src/base/ports.ts';
+import { explain, type Explanation } from '../../../src/tags/explain.ts';
 import { readAnswer, type ReadTargets } from '../../../src/tags/prometheus-targets/read-answers.ts';
 import { NO_TARGETS, TargetTable } from '../../../src/tags/prometheus-targets/target-table.ts';
+import { parseYaml } from '../../../src/tags/static/parse.ts';
 import { TagNames } from '../../../src/tags/tag-names.ts';
 import { createTagsApi } from '../../../src/tags/tags-api.ts';
 import { parseTagsCommand } from '../../../src/tags/tags-command.ts';
 import { described, ToldSource } from './described.ts';
+import { pick, tagged } from './tagged-rows.ts';
 import { describePlatform, type Platform } from './platform-description.ts';
 
 const path = new URL('../../fixtures/golden/platform.json', import.meta.url);
@@ -145,6 +148,175 @@ describe('why', () => {
     assert.match(await shown('explain', '--pod', 'hostnet-1', '--namespace', 'stage'), /none is described now/);
   });
 
+  test('a resource without an address is at none', async () => {
+    assert.match(
+      await shown('explain', '10.1.5.99', '--vpc', '7'),
+      /\nsubnet net-78, told by static platform\n|\nsubnet net-78\n/,
+    );
+    assert.match(await shown('explain', '9.9.9.9', '--vpc', '8'), /\nregion region-b\n/);
+  });
+
+  const ends: readonly { readonly asked: readonly string[]; readonly lines: readonly string[] }[] = [
+    {
+      asked: ['10.96.0.20', '--vpc', '7', '--port', '8080'],
+      lines: [
+        'service cart-svc: its address 10.96.0.20 port 8080/tcp, told by static platform',
+        'custom service: none',
+        'auto_instance: pod_service cart-svc',
+        'auto_service: pod_service cart-svc',
+      ],
+    },
+    {
+      asked: ['10.1.1.1', '--vpc', '7', '--port', '30080'],
+      lines: [
+        'service ingress-svc: node port 30080/tcp of pod_cluster k8s-main, told by static platform',
+        'custom service: none',
+        'auto_instance: pod_node node-41',
+        'auto_service: pod_service ingress-svc',
+      ],
+    },
+    {
+      asked: ['10.1.1.1', '--vpc', '7', '--port', '30080', '--protocol', 'udp'],
+      lines: [
+        'service: none',
+        'custom service: none',
+        'auto_instance: pod_node node-41',
+        'auto_service: pod_cluster k8s-main',
+      ],
+    },
+    {
+      asked: ['10.1.5.7', '--vpc', '7', '--port', '9090'],
+      lines: [
+        'service: none',
+        'custom service custom-pay: member 10.1.5.7 port 9090/tcp, told by static platform',
+        'auto_instance: address 10.1.5.7 in subnet net-78: nothing more telling is known',
+        'auto_service: custom_service custom-pay',
+      ],
+    },
+    {
+      asked: ['10.1.5.7', '--vpc', '7'],
+      lines: [
+        'service: none',
+        'custom service: none',
+        'custom service custom-pay: not of this end; it would be with port 9090/tcp',
+        'auto_instance: address 10.1.5.7 in subnet net-78: nothing more telling is known',
+        'auto_service: address 10.1.5.7 in subnet net-78: nothing more telling is known',
+      ],
+    },
+    {
+      asked: ['--agent', '12', '--label', 'instance=10.1.5.7:9090'],
+      lines: [
+        'service: none',
+        'custom service: none',
+        'auto_instance: address 10.1.5.7 in subnet net-78: nothing more telling is known',
+        'auto_service: address 10.1.5.7 in subnet net-78: nothing more telling is known',
+      ],
+    },
+    {
+      asked: ['9.9.9.9', '--vpc=-2'],
+      lines: ['service: none', 'custom service: none', 'auto_instance: the Internet', 'auto_service: the Internet'],
+    },
+    {
+      asked: ['--pod', 'cart-66b1', '--port', '8080'],
+      lines: [
+        'service cart-svc: in front of pod_group cart port 8080/tcp, told by static platform',
+        'custom service: none',
+        'auto_instance: pod cart-66b1',
+        'auto_service: pod_service cart-svc',
+      ],
+    },
+    {
+      asked: ['--pod', 'shop-7f9c'],
+      lines: ['service: none', 'custom service: none', 'auto_instance: pod shop-7f9c', 'auto_service: pod_group shop'],
+    },
+    {
+      asked: ['--agent', '12', '--label', 'pod=cart-66b1', '--label', 'namespace=stage'],
+      lines: [
+        'service cart-svc: in front of pod_group cart at any port, told by static platform',
+        'custom service: none',
+        'auto_instance: pod cart-66b1',
+        'auto_service: pod_service cart-svc',
+      ],
+    },
+  ];
+  for (const { asked, lines } of ends) {
+    test(`services and auto tags of ${asked.join(' ')}`, async () => {
+      const text = (await shown('explain', ...asked)).split('\n\n')[0]!.split('\n');
+      assert.deepEqual(text.slice(text.findIndex((line) => line.startsWith('service'))), lines);
+    });
+  }
+
+  test('services and auto tags are those that rows get', async () => {
+    for (const ip of [
+      '10.1.0.9',
+      'fd00::a',
+      '10.1.0.11',
+      '10.96.0.20',
+      '10.1.1.1',
+      '10.1.5.7',
+      '10.1.5.99',
+      '9.9.9.9',
+    ]) {
+      for (const vpc of [7, 8, 0, -1, -2]) {
+        for (const port of [0, 80, 8080, 9090, 30_080]) {
+          const of = port === 0 ? '' : `&port=${port}`;
+          const { ends: explained } = (await get(`/api/v1/tags/explain?ip=${ip}&vpc=${vpc}${of}`)) as Explanation;
+          const isIpv4 = ip.includes('.');
+          const written = {
+            l3_epc_id: vpc,
+            is_ipv4: isIpv4 ? 1 : 0,
+            [isIpv4 ? 'ip4' : 'ip6']: ip,
+            server_port: port,
+            protocol: 6,
+            time: NOW,
+          };
+          const [row] = tagged(org.inventory, 'flow_metrics.network.1m', [written]);
+          const { service, auto_instance: instance, auto_service: auto } = explained[0]!.tags;
+          const got = {
+            service_id: service?.id ?? 0,
+            auto_instance_id: instance?.id,
+            auto_instance_type: instance?.type,
+            auto_service_id: auto?.id,
+            auto_service_type: auto?.type,
+          };
+          assert.deepEqual(got, pick(row!, got), `${ip} in VPC ${vpc}, port ${port}`);
+        }
+      }
+    }
+  });
+
+  test('a machine that is a member of a custom service, and an address with several ports', async () => {
+    const text = [
+      'vpcs: [{ name: prod, id: 7 }]',
+      'hosts: [{ name: db-1, vpc: prod, addresses: [10.1.0.5] }]',
+      'services:',
+      '  - name: payment',
+      '    members: [{ address: 10.1.5.7, vpc: prod, ports: [443, 53/udp] }, { host: db-1 }]',
+    ].join('\n');
+    const own = await described([new ToldSource(parseYaml(text).resources ?? [], 'static', 'static services')]);
+    const ownNames = new TagNames(() => own.inventory);
+    const ask = (ip: string, port?: { protocol: number; port: number }) =>
+      explain(
+        { org: own.inventory, names: ownNames, targets: NO_TARGETS },
+        { kind: 'address', ip, vpc: 7, port, atS: NOW },
+      )!;
+    const lines = (explained: Explanation) => explained.steps.map((step) => `${step.asked}: ${step.answer}`);
+    const host = lines(ask('10.1.0.5'));
+    assert.ok(host.includes('custom service payment: member host db-1, told by static services'), host.join('\n'));
+    assert.ok(host.includes('auto_instance: host db-1') && host.includes('auto_service: custom_service payment'));
+    const udp = lines(ask('10.1.5.7', { protocol: 17, port: 53 }));
+    assert.ok(
+      udp.includes('custom service payment: member 10.1.5.7 port 53/udp, told by static services'),
+      udp.join('\n'),
+    );
+    const none = lines(ask('10.1.5.7', { protocol: 6, port: 53 }));
+    assert.ok(
+      none.includes('custom service payment: not of this end; it would be with port 443/tcp, port 53/udp'),
+      none.join('\n'),
+    );
+    await own.close();
+  });
+
   test('a series: by pod and namespace, by address, by the name of a node', async () => {
     const by = async (...labels: string[]) => {
       const args = ['explain', '--agent', '12', ...labels.flatMap((label) => ['--label', label])];
@@ -213,6 +385,16 @@ describe('why', () => {
     ['/api/v1/tags/explain?ip=x', /expected an address as ip; got "x"/],
     ['/api/v1/tags/explain?ip=1.1.1.1&at=noon', /expected at as RFC 3339/],
     ['/api/v1/tags/explain?ip=1.1.1.1&vpc=x', /expected vpc as a whole number/],
+    ['/api/v1/tags/explain?ip=1.1.1.1&port=0', /expected port as a whole number from 1 to 65535; got "0"/],
+    ['/api/v1/tags/explain?ip=1.1.1.1&port=70000', /expected port as a whole number from 1 to 65535/],
+    ['/api/v1/tags/explain?ip=1.1.1.1&port=1&protocol=icmp', /expected protocol as tcp or udp; got "icmp"/],
+    ['/api/v1/tags/explain?ip=1.1.1.1&protocol=udp', /expected port beside protocol/],
+    ['/api/v1/tags/explain?label=a=b&port=1', /expected only the parameters label, agent, at here; got "port"/],
+    ['/api/v1/tags/explain?ip=1.1.1.1&agent=1', /only the parameters ip, vpc, port, protocol, at here; got "agent"/],
+    ['/api/v1/tags/explain?label=a=b&agent=-1', /expected agent as a whole number from 0; got "-1"/],
+    ['/api/v1/tags/resources?kind=pod&limit=-1', /expected limit as a whole number from 0; got "-1"/],
+    ['/api/v1/tags/resources?kind=pod&org=2', /only the parameters kind, name, limit here; got "org" .*X-Org-Id/],
+    ['/api/v1/tags?org=2', /expected no parameters here; got "org"/],
     ['/api/v1/tags/explain?label=x', /expected label=NAME=VALUE/],
   ];
   for (const [url, message] of wrong) {
