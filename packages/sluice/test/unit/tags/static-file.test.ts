@@ -364,7 +364,7 @@ describe('the file', () => {
 
   test('that is a pipe or a folder holds up nobody, and is told', async () => {
     const pipe = file('pipe.yaml');
-    execFileSync('mkfifo', [pipe.path]);
+    execFileSync('sh', ['-c', 'mkfifo "$0"', pipe.path]);
     await pipe.source.start();
     assert.match(pipe.source.state().lastError ?? '', /pipe\.yaml: expected a file; got a pipe or a device$/);
     pipe.source.stop();
