@@ -6,7 +6,7 @@ import type { ColumnSpec, DataSource } from './types.ts';
  * something changes, and again every 24 h while the resource is known, so the retention only takes what is gone for long.
  */
 
-const time: ColumnSpec = {
+export const saidAt: ColumnSpec = {
   name: 'time',
   type: "DateTime64(3, 'UTC')",
   role: 'time',
@@ -15,7 +15,8 @@ const time: ColumnSpec = {
   description: 'When this was last said',
 };
 
-const common = {
+/** What all tables have in common that hubs say things in. */
+export const saidTable = {
   database: 'flow_tag',
   time: { column: 'time', unit: 'ms' },
   acceptAheadMs: 600_000,
@@ -29,7 +30,7 @@ const key = { role: 'id', index: 'none' } as const;
 const isDeleted = u8('is_deleted', '1: there is no such thing any more', { index: 'none' });
 
 export const nameMap: DataSource = {
-  ...common,
+  ...saidTable,
   id: 'flow_tag.name_map',
   table: 'name_map',
   description: 'Names of resources by kind and id',
@@ -45,13 +46,13 @@ export const nameMap: DataSource = {
       index: 'none',
     }),
     isDeleted,
-    time,
+    saidAt,
   ],
   orderBy: ['kind', 'id'],
 };
 
 export const customTagMap: DataSource = {
-  ...common,
+  ...saidTable,
   id: 'flow_tag.custom_tag_map',
   table: 'custom_tag_map',
   description:
@@ -63,7 +64,7 @@ export const customTagMap: DataSource = {
     text('name', 'Name of the tag within its family', key),
     text('value', 'Value of the tag'),
     isDeleted,
-    time,
+    saidAt,
   ],
   orderBy: ['kind', 'id', 'family', 'name'],
 };
@@ -86,7 +87,7 @@ export type ParentColumn = (typeof PARENTS)[number];
  * last row stays, as rows still have its number.
  */
 export const parentMap: DataSource = {
-  ...common,
+  ...saidTable,
   id: 'flow_tag.parent_map',
   table: 'parent_map',
   description: 'What resources are part of, by kind and id; 0: nothing of that kind, or it is not known',
@@ -105,7 +106,7 @@ export const parentMap: DataSource = {
     u32('pod_node_id', 'Node that it runs on', key),
     u16('pod_ns_id', 'Namespace', key),
     u32('pod_group_id', 'Workload', key),
-    time,
+    saidAt,
   ],
   orderBy: ['kind', 'id'],
 };

@@ -1,4 +1,5 @@
 import { text, u32, u8, word } from './columns.ts';
+import { saidAt, saidTable } from './flow-tags.ts';
 import type { DataSource } from './types.ts';
 
 const key = { role: 'id', index: 'none' } as const;
@@ -8,8 +9,8 @@ const key = { role: 'id', index: 'none' } as const;
  * resources others ask. The answers are rows of flow_tag.name_map.
  */
 export const idMessage: DataSource = {
+  ...saidTable,
   id: 'flow_tag.id_message',
-  database: 'flow_tag',
   table: 'id_message',
   description: 'What hubs on one ClickHouse tell each other about the ids of resources',
   columns: [
@@ -22,20 +23,8 @@ export const idMessage: DataSource = {
       index: 'none',
     }),
     u8('is_deleted', '1: it does not give ids, or asks no more', { index: 'none' }),
-    {
-      name: 'time',
-      type: "DateTime64(3, 'UTC')",
-      role: 'time',
-      codec: 'ZSTD(1)',
-      unit: 'ms',
-      description: 'When this was last said',
-    },
+    saidAt,
   ],
-  time: { column: 'time', unit: 'ms' },
-  acceptAheadMs: 600_000,
   sealAfterMs: 1_000,
-  engine: { kind: 'ReplacingMergeTree', version: 'time' },
   orderBy: ['hub', 'record', 'kind', 'key'],
-  partitionBy: 'none',
-  retention: { days: 31, extraHours: 48 },
 };

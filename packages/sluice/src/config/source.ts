@@ -11,6 +11,10 @@ import {
   type YAMLMap,
 } from 'yaml';
 import { errorText } from '../base/errors.ts';
+import { deepestLine } from '../base/yaml-depth.ts';
+
+/** A configuration that nests deeper is none. */
+const MOST_LEVELS = 400;
 
 /**
  * YAML text to a tree in which every key and value knows where it stands, so that any later complaint can name FILE:LINE:COLUMN.
@@ -79,7 +83,7 @@ export function readSource(text: string, placeAt: (line: number, column: number)
     const message = `expected at most ${SOURCE_LIMITS.bytes} bytes of configuration; got ${Buffer.byteLength(text)}`;
     return { root: undefined, problems: [{ place: placeAt(1, 1), message }] };
   }
-  const deep = deepestLine(text);
+  const deep = deepestLine(text, MOST_LEVELS);
   if (deep !== undefined) {
     return { root: undefined, problems: [{ place: placeAt(deep, 1), message: TOO_DEEP }] };
   }
@@ -225,31 +229,4 @@ function yamlMessage(code: string, message: string): string {
     default:
       return `cannot read YAML: ${message.split('\n', 1)[0]}`;
   }
-}
-
-/**
- * The parser recurses per level, so text that nests without end is refused before: brackets are counted over the whole text, block nesting by
- * the leading spaces and dashes of a line (a level takes at least one). Generous: brackets inside text count too.
- */
-function deepestLine(text: string): number | undefined {
-  const most = 400;
-  let depth = 0;
-  let line = 1;
-  let leading = 0;
-  let atStart = true;
-  for (let at = 0; at < text.length; at++) {
-    const char = text.charCodeAt(at);
-    if (char === 10) {
-      line++;
-      leading = 0;
-      atStart = true;
-      continue;
-    }
-    if (atStart && (char === 32 || char === 45 || char === 63 || char === 58)) leading++;
-    else atStart = false;
-    if (char === 91 || char === 123) depth++;
-    else if ((char === 93 || char === 125) && depth > 0) depth--;
-    if (depth > most || leading > most) return line;
-  }
-  return undefined;
 }

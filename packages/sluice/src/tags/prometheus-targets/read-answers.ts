@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { parse } from 'yaml';
-import { deepestLine } from '../yaml-depth.ts';
+import { deepestLine } from '../../base/yaml-depth.ts';
 import { hostOf } from '../host-of.ts';
 import { hasMoreValues, isObject, type JsonObject } from '../json-fields.ts';
 

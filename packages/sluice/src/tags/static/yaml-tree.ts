@@ -1,5 +1,5 @@
 import { isAlias, isMap, isNode, isScalar, isSeq, LineCounter, parseDocument, type Node as YamlNode } from 'yaml';
-import { deepestLine } from '../yaml-depth.ts';
+import { deepestLine } from '../../base/yaml-depth.ts';
 import { MOST_MISTAKES, type At, type Mistake, type Node } from './tree.ts';
 
 /** Deeper than any static file needs. */

@@ -1,8 +1,9 @@
 /**
- * Line, from 1, where YAML nests more deeply than anybody writes it. The parser recurses per level, and takes a thousand bytes for each: such text is refused
- * before.
+ * Line, from 1, where YAML nests deeper than `most` levels. The parser recurses per level and takes a thousand bytes for each, so that text without end is
+ * to be refused before: brackets are counted over the whole text, block nesting by the leading spaces and dashes of a line (a level takes at least
+ * one). Generous: brackets inside text count too.
  */
-export function deepestLine(text: string): number | undefined {
+export function deepestLine(text: string, most = 200): number | undefined {
   let depth = 0;
   let line = 1;
   let leading = 0;
@@ -19,7 +20,7 @@ export function deepestLine(text: string): number | undefined {
     else atStart = false;
     if (char === 91 || char === 123) depth++;
     else if ((char === 93 || char === 125) && depth > 0) depth--;
-    if (depth > 200 || leading > 200) return line;
+    if (depth > most || leading > most) return line;
   }
   return undefined;
 }
