@@ -136,11 +136,13 @@ function exact(pair: Pair): bigint {
 
 /** Bucket i of a finer schema lies in bucket ceil(i / 2^steps) of the coarser one. Calls back with the new index of each bucket, in order. */
 function eachReduced(side: BucketSide, steps: number, visit: (bucket: number, index: number) => void): void {
+  // Divided, not shifted: 32-bit shifts count modulo 32, and there are up to 44 steps.
+  const width = 2 ** steps;
   let index = 0;
   let bucket = 0;
   for (let span = 0; span < side.spans; span++) {
     index += side.offsets[span]!;
-    for (let i = 0; i < side.lengths[span]!; i++) visit(bucket++, ((index++ - 1) >> steps) + 1);
+    for (let i = 0; i < side.lengths[span]!; i++) visit(bucket++, Math.ceil(index++ / width));
   }
 }
 

@@ -134,6 +134,21 @@ suite('histogram rules', () => {
     assert.deepEqual(floats.row?.['positive_counts'], [bitsOf(2.5), bitsOf(0.5)]);
     assert.deepEqual(floats.row['positive_span_offsets'], [1]);
     assert.deepEqual(floats.row['positive_span_lengths'], [2]);
+    // 44 steps, more than a word has bits.
+    const finest = await post({
+      count: 6,
+      sum: 1,
+      schema: 52,
+      positiveSpans: [
+        [-1, 1],
+        [2_000_000_000, 1],
+        [2_000_000_000, 1],
+      ],
+      positiveDeltas: [2, 0, 0],
+    });
+    assert.deepEqual(finest.row?.['positive_span_offsets'], [0]);
+    assert.deepEqual(finest.row['positive_span_lengths'], [2]);
+    assert.deepEqual(finest.row['positive_deltas'], [2n, 2n]);
   });
 
   test('valid histograms of the client library pass and read back as they are', async () => {
