@@ -72,9 +72,8 @@ function customBucketsProblem(
   for (let index = 0; index < bounds.length; index++) {
     const bound = bounds[index]!;
     if (Number.isNaN(bound)) return `expected custom values that are numbers; got NaN at ${index}`;
-    if (index > 0 && bound <= bounds[index - 1]!) {
-      return `expected strictly increasing custom values; got ${bound} after ${bounds[index - 1]}`;
-    }
+    const before = index > 0 ? bounds[index - 1]! : Number.NEGATIVE_INFINITY;
+    if (bound <= before) return `expected strictly increasing custom values; got ${bound} after ${before}`;
   }
   if (bounds.length > 0 && bounds[bounds.length - 1] === Number.POSITIVE_INFINITY) {
     return 'expected finite custom values; got +Inf, whose bucket is implied';

@@ -182,6 +182,7 @@ for (const [what, histogram, problem] of [
   ['custom values on a standard schema', { ...integer, customValues: [1] }, /only with schema -53/],
   ['bounds that do not increase', { ...custom, customValues: [2, 2] }, /strictly increasing/],
   ['a NaN bound', { ...custom, customValues: [1, NaN] }, /got NaN/],
+  ['a -Inf bound', { ...custom, customValues: [-Infinity, 1] }, /got -Infinity after -Infinity/],
   ['a +Inf bound', { ...custom, customValues: [1, Infinity] }, /\+Inf/],
   ['a zero count with custom buckets', { ...custom, zeroCount: 1 }, /zero count 0/],
   [
