@@ -64,8 +64,11 @@ export class ProducerLane {
   async send(items: ItemBatch, signal: AbortSignal): Promise<SendOutcome> {
     if (this.#pending !== undefined && !isSame(this.#pending.items, items)) this.#drop();
     const pending = this.#pending ?? this.#begin(items);
-    const outcome = await waitFor(pending, signal);
-    if (pending.isDecided && this.#pending === pending) this.#pending = undefined;
+    const told = await waitFor(pending, signal);
+    if (!pending.isDecided) return told;
+    // It may have been decided while somebody was being told that it takes longer: were that the answer, it would be sent again.
+    const outcome = await pending.decided.promise;
+    if (this.#pending === pending) this.#pending = undefined;
     return outcome;
   }
 

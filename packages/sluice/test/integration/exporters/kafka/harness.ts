@@ -10,6 +10,11 @@ import { kafkaConfig } from '../../../unit/exporters/kafka/encoded.ts';
 /** Batches as lanes have them, given to the exporter without delivery around it. */
 
 export const log = createLog({ level: 'silent' });
+/**
+ * When items begin, epoch milliseconds. Near now: a broker that starts again after it was killed does not know a producer any more whose last message
+ * is older than a day (producer.id.expiration.ms), and takes what that one repeats.
+ */
+export const FIRST_MS = Date.now();
 const partition = { org: 1, table: 'flow_log.l7_flow_log', writer: 'main' };
 
 export interface Item {
@@ -18,7 +23,7 @@ export interface Item {
   readonly topic?: string;
 }
 
-/** Items whose rows are numbered from `firstRow`; times count milliseconds from then on. */
+/** Items whose rows are numbered from `firstRow`; times count milliseconds from FIRST_MS on. */
 export function itemBatch(items: readonly Item[], topic: string, firstRow = 0): ItemBatch {
   const writer = new ItemWriter();
   const head = new HeadBuilder();
@@ -29,7 +34,7 @@ export function itemBatch(items: readonly Item[], topic: string, firstRow = 0): 
     writer.at += body.length;
     head.begin(item.topic ?? topic);
     if (item.key !== undefined) head.setKey(Buffer.from(item.key), Buffer.byteLength(item.key));
-    writer.end(firstRow + i, 1_700_000_000_000 + firstRow + i, head.bytes, head.length);
+    writer.end(firstRow + i, FIRST_MS + firstRow + i, head.bytes, head.length);
   }
   return new ItemBatch(partition, writer);
 }

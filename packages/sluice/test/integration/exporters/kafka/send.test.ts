@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
 import { consumeAll, KafkaBroker, needsKafka, produce, users } from '../../../peers/kafka/broker.ts';
-import { exporter, itemBatch, numbered, sendOnce, sendUntilDecided } from './harness.ts';
+import { FIRST_MS, exporter, itemBatch, numbered, sendOnce, sendUntilDecided } from './harness.ts';
 
 /** Sending to a real broker; what it has is read by kcat. */
 
@@ -33,13 +33,13 @@ describe('a real Kafka broker', { ...needsKafka(), timeout: 180_000 }, () => {
           Array.from({ length: 1000 }, (_, i) => i),
         );
         const [first] = messages.filter(({ payload }) => payload === '{"n":7}');
-        assert.equal(first?.ts, 1_700_000_000_007);
+        assert.equal(first?.ts, FIRST_MS + 7);
         assert.deepEqual(first.headers, ['datasource', 'flow_log.l7_flow_log']);
         // Each batch went to one partition, and the second to another.
         const partitionsOf = (from: number) =>
           new Set(
             messages
-              .filter(({ ts }) => ts >= 1_700_000_000_000 + from && ts < 1_700_000_000_500 + from)
+              .filter(({ ts }) => ts >= FIRST_MS + from && ts < FIRST_MS + 500 + from)
               .map(({ partition }) => partition),
           );
         assert.equal(partitionsOf(0).size, 1);
