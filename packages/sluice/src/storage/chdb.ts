@@ -1,5 +1,4 @@
 import { randomUUID } from 'node:crypto';
-import { availableParallelism } from 'node:os';
 import { mkdir } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -29,10 +28,11 @@ export interface ChdbStore extends Store {
   insert(statement: Sql, options?: QueryOptions): Promise<number>;
 }
 
-/** How many statements of a kind run at once; together they stay below the launcher's libuv pool of 16. */
+/** How many statements of a kind run at once; together (13) they stay below the launcher's libuv pool of 16. */
 const WRITERS = 2;
 const STREAMS = 6;
-const READERS = Math.min(Math.max(availableParallelism(), 2), 4);
+/** More than a small machine has cores: a question that takes a second must not wait for two that take twenty. */
+const READERS = 4;
 
 /**
  * Opens the database. Rejects with `storage_unavailable` and the reason: held by another process, damaged, no memory, no package for this machine.
