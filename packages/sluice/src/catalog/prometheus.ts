@@ -29,6 +29,9 @@ const time = {
   description: 'Timestamp given by the sender',
 } as const;
 
+/** What DateTime64(3) can hold, the years 1900 to 2299, in epoch milliseconds, both inclusive. Other times could be stored, but not be asked for. */
+export const storableTimes = { from: -2_208_988_800_000, until: 10_413_791_999_999 } as const;
+
 const arrival = {
   database: 'prometheus',
   time: { column: 'time', unit: 'ms' },

@@ -1,8 +1,8 @@
+import { storableTimes } from '../catalog/prometheus.ts';
 import { identifier, sql, type Sql } from '../storage/sql.ts';
 
-/** What DateTime64 can hold: the years 1900 to 2299. Times beyond mean "no limit". */
-const EARLIEST = -2_208_988_800_000;
-const LATEST = 10_413_791_999_999;
+/** Times beyond what the column can hold mean "no limit". */
+const { from: EARLIEST, until: LATEST } = storableTimes;
 
 /** `column >= time` for a DateTime64(3) column and a time in epoch milliseconds. */
 export function atLeast(column: string, time: number): Sql {

@@ -128,7 +128,7 @@ export const LABEL_VALUES: readonly {
     values: {
       too_old: 'before the accept window of its table',
       too_new: 'after it',
-      time_range: 'a timestamp beyond 2^53 ms',
+      time_range: 'a timestamp outside of the years 1900 to 2299',
       invalid_labels: 'labels that break a rule of remote write',
       label_limit: 'more or longer labels than limits allow',
       series_limit: 'a new series beyond limits.series',

@@ -5,6 +5,7 @@ import { SluiceError } from '../../base/errors.ts';
 import type { SampleStage } from '../../base/sample-stage.ts';
 import type { Batch } from '../../batch/batch.ts';
 import type { StringBuilder } from '../../batch/builder.ts';
+import { storableTimes } from '../../catalog/prometheus.ts';
 import type { RemoteWriteLimits } from './config.ts';
 import { type FamilyMetadata, type FamilyMetadataCache, REPEAT_MS } from './family-metadata.ts';
 import { HistogramColumns } from './histogram-columns.ts';
@@ -35,8 +36,8 @@ export interface AcceptanceScope {
   readonly exemplars: TimeWindow;
 }
 
-/** Greatest time that is exact as a number; whatever window a table has, times beyond are refused. */
-export const MAX_TIME = Number.MAX_SAFE_INTEGER;
+/** Greatest start timestamp, which is stored as a whole number: what is exact as a number. */
+const MAX_START = Number.MAX_SAFE_INTEGER;
 
 /**
  * What of one message is taken: rows, problems and counts. The decoders hand over what they find; a series number of -1 stands for one that is not
@@ -184,7 +185,7 @@ export class Acceptance {
     if (!this.#isInWindow(series, time, this.#scope.histograms)) return;
     const problem =
       histogramProblem(histogram) ??
-      (Math.abs(toNumber(...histogram.startTimestamp)) > MAX_TIME ? 'has a start timestamp beyond 2^53' : undefined);
+      (Math.abs(toNumber(...histogram.startTimestamp)) > MAX_START ? 'has a start timestamp beyond 2^53' : undefined);
     if (problem !== undefined) {
       this.problems.drop('invalid_histogram', 1);
       this.#complain(series, `a histogram ${problem}`);
@@ -337,12 +338,13 @@ export class Acceptance {
   #isInWindow(series: number, time: number, { min, max }: TimeWindow): boolean {
     if (time >= min && time <= max) return true;
     const isTooOld = time < min;
-    const reason = Math.abs(time) > MAX_TIME ? 'time_range' : isTooOld ? 'too_old' : 'too_new';
+    const isStorable = time >= storableTimes.from && time <= storableTimes.until;
+    const reason = !isStorable ? 'time_range' : isTooOld ? 'too_old' : 'too_new';
     this.problems.drop(reason, 1);
     this.#complain(
       series,
       reason === 'time_range'
-        ? 'the timestamp is beyond 2^53 ms'
+        ? 'the timestamp is not within the years 1900 to 2299, in milliseconds'
         : `the timestamp ${time} is too far in the ${isTooOld ? 'past' : 'future'}; accepted are ${min} to ${max}`,
     );
     return false;

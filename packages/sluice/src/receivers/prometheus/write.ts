@@ -11,9 +11,10 @@ import { errorText, isSluiceError, type SluiceError } from '../../base/errors.ts
 import type { LinearMemory } from '../../base/linear-memory.ts';
 import type { ActiveSeries, Append, HttpReply, HttpRequest, HttpRoute, SeriesTagger } from '../../base/ports.ts';
 import type { Batch } from '../../batch/batch.ts';
+import { storableTimes } from '../../catalog/prometheus.ts';
 import { type Log, rateLimited } from '../../telemetry/log.ts';
 import type { Metrics } from '../../telemetry/metrics.ts';
-import { Acceptance, MAX_TIME, type TimeWindow } from './acceptance.ts';
+import { Acceptance, type TimeWindow } from './acceptance.ts';
 import type { RemoteWriteLimits } from './config.ts';
 import { DecoderV1 } from './decode-v1.ts';
 import { DecoderV2 } from './decode-v2.ts';
@@ -242,7 +243,7 @@ class RemoteWriteReceiver {
 
   #window(table: string, nowMs: number): TimeWindow {
     const { behindMs, aheadMs } = this.#options.acceptWindow(table);
-    return { min: Math.max(nowMs - behindMs, -MAX_TIME), max: Math.min(nowMs + aheadMs, MAX_TIME) };
+    return { min: Math.max(nowMs - behindMs, storableTimes.from), max: Math.min(nowMs + aheadMs, storableTimes.until) };
   }
 
   #answer(taken: Acceptance, message: ProtobufMessage, org: number): HttpReply {
