@@ -28,9 +28,12 @@ const ROOMS: Readonly<Record<string, readonly string[]>> = {
 const ROOT_FILES: ReadonlySet<string> = new Set([
   'cli.ts',
   'inputs.ts',
+  'keeping.ts',
+  'listening.ts',
   'outputs.ts',
   'reload.ts',
   'sluice.ts',
+  'stop-order.ts',
   'tagging.ts',
 ]);
 
