@@ -1,4 +1,4 @@
-/** `npm run bench [-- ingest|remote-read|codec|agent-decode|agent-ingest|tags|export-encode|export [OPTIONS]]`: runs one benchmark, or all of them one after the other. Each prints ratios against its peers. */
+/** `npm run bench [-- ingest|remote-read|codec|agent-decode|agent-ingest|tags|export-encode|export|start [OPTIONS]]`: runs one benchmark, or all of them one after the other. Each prints ratios against its peers. */
 import { spawnSync } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 
@@ -10,6 +10,7 @@ const files = new Map([
   ['tags', './tags.ts'],
   ['export-encode', './export-encode.ts'],
   ['export', './export.ts'],
+  ['start', './start.ts'],
   ['remote-read', './remote-read.ts'],
   ['remote-read-peers', './remote-read-peers.ts'],
   ['ingest', './ingest.ts'],

@@ -2,9 +2,10 @@
  * Remote-write ingest, side by side in one run: Sluice, Prometheus and VictoriaMetrics take the same bodies one after the other.
  *
  *   npm run bench -- ingest [--series 20000] [--labels 15] [--per-request 2000] [--scrapes 150] [--connections 4] [--settle 30] [--rounds 1] [--only sluice] [--message v2]
+ *                           [--rate SAMPLES/S] [--set KEY=VALUE]...
  *
  * CPU seconds of the whole process (all threads), from its start-up until everything is queryable plus `settle` seconds of merges. Peers come from
- * `npm run peers`; others can be given by path: SLUICE_BENCH_PROMETHEUS, SLUICE_BENCH_VICTORIA_METRICS.
+ * `npm run peers`; others can be given by path: SLUICE_BENCH_PROMETHEUS, SLUICE_BENCH_VICTORIA_METRICS. `--set` is for Sluice: journal.sync=always.
  */
 import { cpus, totalmem } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -26,6 +27,8 @@ const { values: options } = parseArgs({
     rounds: { type: 'string', default: '1' },
     only: { type: 'string', default: '' },
     message: { type: 'string', default: '' },
+    rate: { type: 'string' },
+    set: { type: 'string', multiple: true, default: [] },
   },
 });
 
@@ -34,6 +37,7 @@ interface Figures {
   message: string;
   samplesPerCpuSecond: number;
   samplesPerSecond: number;
+  p50Ms: number;
   p99Ms: number;
   residentMb: number;
   peakMb: number;
@@ -84,17 +88,18 @@ if (base !== undefined) {
 }
 
 async function measure(
-  start: (scratch: Scratch) => Promise<Target | undefined>,
+  start: (scratch: Scratch, settings: readonly string[]) => Promise<Target | undefined>,
   load: Load,
 ): Promise<Figures | undefined> {
   if (options.only !== '' && !start.name.toLowerCase().includes(options.only)) return undefined;
   using scratch = new Scratch();
-  const target = await start(scratch);
+  const target = await start(scratch, options.set);
   if (target === undefined) return undefined;
   await using running = target.running;
   if (load.message !== 'prometheus.WriteRequest' && !(await speaksV2(target, load))) return undefined;
   const before = cpuSeconds(running.pid);
-  const sent = await send(load, target.writeUrl, Number(options.connections));
+  const rate = options.rate === undefined ? undefined : Number(options.rate);
+  const sent = await send(load, target.writeUrl, { connections: Number(options.connections), rate });
   await sleep(Number(options.settle) * 1000);
   const cpu = cpuSeconds(running.pid) - before;
   const memory = residentBytes(running.pid);
@@ -108,7 +113,8 @@ async function measure(
     message: load.message,
     samplesPerCpuSecond: Math.round(load.samples / cpu),
     samplesPerSecond: Math.round(load.samples / sent.seconds),
-    p99Ms: Math.round(latencies[Math.floor(latencies.length * 0.99)]! * 10) / 10,
+    p50Ms: quantile(latencies, 0.5),
+    p99Ms: quantile(latencies, 0.99),
     residentMb: Math.round(memory.now / 1e6),
     peakMb: Math.round(memory.peak / 1e6),
     bytesPerSample: Math.round((diskBytes(target.data) / load.samples) * 100) / 100,
@@ -123,4 +129,8 @@ async function speaksV2(target: Target, load: Load): Promise<boolean> {
     body: new Uint8Array(load.bodies[0]!),
   });
   return answer.headers.has('x-prometheus-remote-write-samples-written');
+}
+
+function quantile(sorted: Float64Array, share: number): number {
+  return Math.round(sorted[Math.floor(sorted.length * share)]! * 10) / 10;
 }

@@ -4,6 +4,7 @@
  */
 import { once } from 'node:events';
 import { Agent, request, type IncomingMessage } from 'node:http';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { compressSync } from 'snappy';
 
 export interface LoadOptions {
@@ -180,28 +181,38 @@ function varint(value: number): Buffer {
   return Buffer.from(bytes);
 }
 
-/** Sends the bodies over `connections` connections, each with one request at a time; a series stays on its connection. Retries 429 and 503. */
+/** How bodies are sent: over so many connections, each with one request at a time; a series stays on its connection. */
+export interface Sending {
+  readonly connections: number;
+  /** Samples a second; absent: as fast as answers come. An answer's time then counts from when its request was due, not from when it was sent. */
+  readonly rate?: number | undefined;
+}
+
+/** Retries 429 and 503. */
 export async function send(
   load: Load,
   url: string,
-  connections: number,
+  { connections, rate }: Sending,
 ): Promise<{ seconds: number; latencies: Float64Array; retries: number }> {
   const agent = new Agent({ keepAlive: true, maxSockets: connections });
   const latencies = new Float64Array(load.bodies.length);
+  const betweenMs = rate === undefined ? 0 : (1000 * load.samples) / load.bodies.length / rate;
   let retries = 0;
   const begin = performance.now();
   await Promise.all(
     Array.from({ length: connections }, async (_, lane) => {
       for (const [index, body] of load.bodies.entries()) {
         if ((index % load.groups) % connections !== lane) continue;
+        const due = begin + index * betweenMs;
+        if (betweenMs > 0) await sleep(due - performance.now());
         for (;;) {
-          const start = performance.now();
+          const start = betweenMs > 0 ? due : performance.now();
           const status = await post(agent, url, load, body);
           latencies[index] = performance.now() - start;
           if (status < 300) break;
           if (status !== 429 && status !== 503) throw new Error(`${url} answered ${status}`);
           retries++;
-          await new Promise((resolve) => setTimeout(resolve, 100));
+          await sleep(100);
         }
       }
     }),

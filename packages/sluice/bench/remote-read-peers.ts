@@ -38,7 +38,7 @@ const targets = [];
 for (const start of [startSluice, startPrometheus]) {
   const target = await start(scratch);
   if (target?.readUrl === undefined) continue;
-  await send(load, target.writeUrl, 1);
+  await send(load, target.writeUrl, { connections: 1 });
   targets.push({ ...target, readUrl: target.readUrl });
 }
 await sleep(5000);

@@ -17,9 +17,10 @@ export interface Target {
   flush(): Promise<void>;
 }
 
-export async function startSluice(scratch: Scratch): Promise<Target> {
+/** `settings`: KEY=VALUE of its configuration. */
+export async function startSluice(scratch: Scratch, settings: readonly string[] = []): Promise<Target> {
   const data = `${scratch.path}/sluice`;
-  const hub = await Hub.start(data);
+  const hub = await Hub.start(data, { args: settings.flatMap((one) => ['--set', one]) });
   await hub.ready();
   return {
     name: 'sluice',
