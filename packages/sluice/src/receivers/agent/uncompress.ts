@@ -27,7 +27,7 @@ const AT_ONCE = 1024 * 1024;
 
 const inflateLater = promisify<Uint8Array, ZlibOptions, Buffer>(inflate);
 const gunzipLater = promisify<Uint8Array, ZlibOptions, Buffer>(gunzip);
-const zstdLater = promisify<Uint8Array, ZstdOptions, Buffer>(zstdDecompress);
+const zstdLater = promisify<Uint8Array, ZstdOptions, unknown>(zstdDecompress);
 
 /** Uncompresses bodies of frames, none to more than `limit` bytes. */
 export class Uncompressor {
@@ -73,12 +73,25 @@ export class Uncompressor {
 const PIECE_BYTES = 512 * 1024;
 
 function now(encoder: number, body: Uint8Array, limit: number): Buffer {
-  if (encoder === ZSTD) return zstdDecompressSync(body, { ...zstdLimit(limit), chunkSize: PIECE_BYTES });
+  if (encoder === ZSTD) {
+    return onlyFrame(zstdDecompressSync(body, { ...zstdLimit(limit), chunkSize: PIECE_BYTES, info: true }), body);
+  }
   const options = { ...zlibLimit(limit), chunkSize: PIECE_BYTES };
   return encoder === ZLIB ? inflateSync(body, options) : gunzipSync(body, options);
 }
 
-function later(encoder: number, body: Uint8Array, limit: number): Promise<Buffer> {
-  if (encoder === ZSTD) return zstdLater(body, zstdLimit(limit));
+async function later(encoder: number, body: Uint8Array, limit: number): Promise<Buffer> {
+  if (encoder === ZSTD) return onlyFrame(await zstdLater(body, { ...zstdLimit(limit), info: true }), body);
   return encoder === ZLIB ? inflateLater(body, zlibLimit(limit)) : gunzipLater(body, zlibLimit(limit));
+}
+
+/**
+ * What `body` holds, from an answer with `info: true`. The library stops behind the first zstd frame and says nothing of what follows, which might be
+ * records: agents send one frame, and anything else is no body. Throws an Error.
+ */
+function onlyFrame(answer: unknown, body: Uint8Array): Buffer {
+  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the types know no `info` for zstd
+  const { buffer, engine } = answer as { buffer: Buffer; engine: { bytesWritten: number } };
+  if (engine.bytesWritten !== body.length) throw new Error('expected the zstd frame to end with the body');
+  return buffer;
 }

@@ -52,6 +52,18 @@ describe('encoders', () => {
   const broken: readonly [name: string, body: Uint8Array, encoder: number, outcome: string][] = [
     ['no zstd at all', Buffer.from('not compressed'), 3, 'corrupt_body'],
     ['zstd cut short', zstdCompressSync(Buffer.alloc(5000, 'ab')).subarray(0, 10), 3, 'corrupt_body'],
+    [
+      'a second frame of zstd',
+      Buffer.concat([zstdCompressSync('\x02\0\0\0ok'), zstdCompressSync('\x01\0\0\0x')]),
+      3,
+      'corrupt_body',
+    ],
+    [
+      'bytes after large zstd',
+      Buffer.concat([zstdCompressSync(Buffer.alloc(3_000_000)), Buffer.from('rest')]),
+      3,
+      'corrupt_body',
+    ],
     ['no zlib at all', Buffer.from('not compressed'), 1, 'corrupt_body'],
     ['zlib cut short', deflateSync(Buffer.alloc(5000, 'ab')).subarray(0, 10), 1, 'corrupt_body'],
     ['no gzip at all', Buffer.from('not compressed'), 2, 'corrupt_body'],
