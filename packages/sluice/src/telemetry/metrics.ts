@@ -100,11 +100,11 @@ export function createMetrics(registry: Registry = new Registry()) {
       'outcome',
     ]),
     agentBytes: counter('sluice_agent_bytes_total', 'Bytes of frames of agents, as on the wire', ['type']),
-    agentFaults: counter('sluice_agent_faults_total', 'Frames and records of an agent that were dropped', [
-      'org',
-      'agent',
-      'reason',
-    ]),
+    agentFaults: counter(
+      'sluice_agent_faults_total',
+      'Frames and records of an agent that were dropped, and frames that ended its connection',
+      ['org', 'agent', 'reason'],
+    ),
     agentMemory: gauge('sluice_agent_memory_bytes', 'Memory of incomplete frames of agents'),
     agentPaused: gauge('sluice_agent_paused', '1 while connections of agents are not read'),
     agentWaiting: gauge('sluice_agent_waiting_bytes', 'Bytes of decoded rows of agents that the journal has not taken'),

@@ -1,6 +1,6 @@
 import type { Socket } from 'node:net';
 import type { CloseReason } from './counters.ts';
-import { BASE_BYTES, frameSize } from './frame.ts';
+import { BASE_BYTES, frameSize, parseHeader, type FrameHeader } from './frame.ts';
 import type { FrameIntake } from './frame-intake.ts';
 import type { FrameHolder, FrameMemory } from './frame-memory.ts';
 import type { ReadGate } from './read-gate.ts';
@@ -13,8 +13,11 @@ export interface ConnectionOptions {
   readonly gate: ReadGate;
   /** Greatest body of a frame as on the wire. */
   readonly frameBytes: number;
-  /** Called once, when nothing of the connection is left to decode. `lostBytes`: of a frame that did not come to its end. */
-  readonly onClosed: (connection: AgentConnection, reason: CloseReason, lostBytes: number) => void;
+  /**
+   * Called once, when nothing of the connection is left to decode. `lostBytes`: of a frame that did not come to its end; `last`: header of the last
+   * frame that named an agent. What is wrong with a frame that is none cannot be told from its own header.
+   */
+  readonly onClosed: (connection: AgentConnection, reason: CloseReason, lostBytes: number, last?: FrameHeader) => void;
 }
 
 /** Least memory for a frame that comes in pieces. */
@@ -38,6 +41,7 @@ export class AgentConnection implements FrameHolder {
   #waitsForMemory = false;
   #ending: CloseReason | undefined;
   #isClosed = false;
+  #last: FrameHeader | undefined;
 
   constructor(options: ConnectionOptions) {
     this.#options = options;
@@ -108,7 +112,7 @@ export class AgentConnection implements FrameHolder {
 
   /** Takes the frame that begins at `#at`, if it is here as a whole, else begins to put it together. */
   #takeWhole(chunk: Buffer): CloseReason | undefined {
-    const { intake, address, frameBytes } = this.#options;
+    const { frameBytes } = this.#options;
     const here = chunk.length - this.#at;
     let size = 0;
     if (here >= BASE_BYTES) {
@@ -118,7 +122,7 @@ export class AgentConnection implements FrameHolder {
       if (here >= size) {
         const start = this.#at;
         this.#at += size;
-        this.#handled(intake.take(chunk, start, start + size, address));
+        this.#take(chunk, start, start + size);
         return undefined;
       }
     }
@@ -130,7 +134,7 @@ export class AgentConnection implements FrameHolder {
 
   /** Goes on with the frame that was begun. */
   #takePart(chunk: Buffer): CloseReason | undefined {
-    const { intake, memory, address, frameBytes } = this.#options;
+    const { memory, frameBytes } = this.#options;
     // Only once its length is known, so that nothing of the next frame is taken.
     const wanted = (this.#size === 0 ? BASE_BYTES : this.#size) - this.#filled;
     const count = Math.min(wanted, chunk.length - this.#at);
@@ -143,8 +147,15 @@ export class AgentConnection implements FrameHolder {
       if (typeof found === 'string') return found;
       this.#size = found;
     }
-    if (this.#filled === this.#size) this.#handled(intake.take(partial, 0, this.#size, address));
+    if (this.#filled === this.#size) this.#take(partial, 0, this.#size);
     return undefined;
+  }
+
+  #take(bytes: Uint8Array, start: number, end: number): void {
+    const { intake, address } = this.#options;
+    const header = parseHeader(bytes, start);
+    if (header.agent !== 0) this.#last = header;
+    this.#handled(intake.take(bytes, start, end, address));
   }
 
   /** Room for `bytes` of the frame that was begun: some more than has come, never more than the frame has. */
@@ -210,6 +221,6 @@ export class AgentConnection implements FrameHolder {
     this.#drop();
     this.#options.memory.release(this);
     this.#options.socket.destroy();
-    this.#options.onClosed(this, reason === 'end' && lostBytes > 0 ? 'torn' : reason, lostBytes);
+    this.#options.onClosed(this, reason === 'end' && lostBytes > 0 ? 'torn' : reason, lostBytes, this.#last);
   }
 }

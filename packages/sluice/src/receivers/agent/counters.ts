@@ -23,6 +23,14 @@ export type CloseReason = 'end' | 'torn' | 'error' | 'memory' | 'stopping' | Fra
 /** Agents that have a label of their own in `sluice_agent_faults_total`; there may be 65,536 in each organisation. */
 const NAMED_AGENTS = 256;
 
+/** Reasons that are the agent's doing, or that cost it data it counts as sent. */
+const faultsOfAgents: ReadonlySet<CloseReason> = new Set(['torn', 'unknown_type', 'bad_size', 'too_large']);
+
+/** Sender of what nobody can be told of but the address. */
+export function nobody(address: string): Sender {
+  return { org: 0, team: 0, agent: 0, address };
+}
+
 /** Counts frames, records and connections of agents, and logs what is wrong at a limited rate. */
 export class AgentCounters {
   readonly #metrics: Metrics;
@@ -85,26 +93,33 @@ export class AgentCounters {
     this.#metrics.agentConnectionsTotal.inc({ outcome: 'accepted' });
   }
 
-  closed(reason: CloseReason, address: string, lostBytes: number): void {
+  /** `sender`: of the frames before. */
+  closed(reason: CloseReason, sender: Sender, lostBytes: number): void {
     this.#metrics.agentConnections.dec();
     this.#metrics.agentClosed.inc({ reason });
     if (reason === 'end' || reason === 'stopping') return;
+    const { org, agent, address } = sender;
+    if (faultsOfAgents.has(reason)) this.#countFault(sender, reason, 1);
     this.#complain((suppressed) =>
-      this.#log.warn({ address, reason, lostBytes, suppressed }, 'a connection of an agent ended early'),
+      this.#log.warn({ org, agent, address, reason, lostBytes, suppressed }, 'a connection of an agent ended early'),
     );
   }
 
   #fault(type: number, sender: Sender, reason: string, message: string, count = 1): void {
     const { org, agent, address } = sender;
+    this.#countFault(sender, reason, count);
+    this.#complain((suppressed) =>
+      this.#log.warn({ type: MESSAGE_NAMES[type], org, agent, address, reason, count, suppressed }, message),
+    );
+  }
+
+  #countFault({ org, agent }: Sender, reason: string, count: number): void {
     const name = `${org}/${agent}`;
     if (this.#named.size < NAMED_AGENTS) this.#named.add(name);
     const labels = this.#named.has(name)
       ? { org: String(org), agent: String(agent) }
       : { org: 'other', agent: 'other' };
     this.#metrics.agentFaults.inc({ ...labels, reason }, count);
-    this.#complain((suppressed) =>
-      this.#log.warn({ type: MESSAGE_NAMES[type], org, agent, address, reason, count, suppressed }, message),
-    );
   }
 }
 

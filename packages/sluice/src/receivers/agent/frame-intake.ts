@@ -1,7 +1,7 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { AgentTraffic, ResolveAgent } from '../../base/ports.ts';
 import type { Dropped, RecordDecoder, Sender } from '../record-decoder.ts';
-import type { AgentCounters } from './counters.ts';
+import { type AgentCounters, nobody } from './counters.ts';
 import { headerBytes, parseHeader, readU32, type FrameHeader } from './frame.ts';
 import type { ReadGate } from './read-gate.ts';
 import { Uncompressor, type BodyFault } from './uncompress.ts';
@@ -64,7 +64,7 @@ export class FrameIntake {
     const type = bytes[start + 4]!;
     const { counters, decoders } = this.#options;
     const header = parseHeader(bytes, start);
-    const sender = this.#senderOf(header, address);
+    const sender = this.senderOf(header, address);
     const bodyStart = start + headerBytes(type);
     if (!this.#organisations.has(sender.org)) {
       counters.notTaken(type, end - start, 'organisation', sender);
@@ -98,10 +98,11 @@ export class FrameIntake {
 
   /** A datagram that is no frame, or that cannot be taken now. */
   refuse(bytes: Uint8Array, outcome: 'paused' | 'short' | 'unknown_type' | 'network', address: string): void {
-    this.#options.counters.notTaken(bytes[4] ?? -1, bytes.length, outcome, { org: 0, team: 0, agent: 0, address });
+    this.#options.counters.notTaken(bytes[4] ?? -1, bytes.length, outcome, nobody(address));
   }
 
-  #senderOf({ org, team, agent }: FrameHeader, address: string): Sender {
+  /** Who sent the frame with this header. */
+  senderOf({ org, team, agent }: FrameHeader, address: string): Sender {
     // The first frames of an agent come before it knows where it belongs; the hub does.
     const tenant = org === 0 && team === 0 && agent !== 0 ? this.#options.resolve(agent) : undefined;
     if (tenant !== undefined) return { ...tenant, agent, address };

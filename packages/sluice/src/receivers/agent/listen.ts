@@ -11,7 +11,7 @@ import type { RecordDecoder } from '../record-decoder.ts';
 import type { RowGather } from '../row-gather.ts';
 import type { AgentLimits } from './config.ts';
 import { AgentConnection } from './connection.ts';
-import { AgentCounters } from './counters.ts';
+import { AgentCounters, nobody } from './counters.ts';
 import { openDatagrams, type Datagrams } from './datagrams.ts';
 import { HEADER_BYTES } from './frame.ts';
 import { FrameIntake } from './frame-intake.ts';
@@ -157,8 +157,9 @@ class Listener implements AgentListener {
       memory: this.#memory,
       gate: this.#gate,
       frameBytes: limits.frameBytes,
-      onClosed: (closed, reason, lostBytes) => {
-        this.#counters.closed(reason, address, lostBytes);
+      onClosed: (closed, reason, lostBytes, last) => {
+        const sender = last === undefined ? nobody(address) : this.#intake.senderOf(last, address);
+        this.#counters.closed(reason, sender, lostBytes);
         this.#connections.delete(closed);
         if (this.#connections.size === 0) this.#whenEmpty?.();
       },

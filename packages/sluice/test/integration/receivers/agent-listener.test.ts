@@ -234,6 +234,7 @@ describe('connections that end early', () => {
     await until(() => state.texts.length === 4, 'four rows');
     await until(async () => Object.keys(await counts(metrics, 'agentClosed')).length === 2, 'the ends');
     assert.deepEqual(await counts(metrics, 'agentClosed'), { torn: 1, error: 1 });
+    assert.deepEqual(await counts(metrics, 'agentFaults'), { '1,12,torn': 1 });
   });
 
   test('what is no frame ends its connection and no other', TIME, async (t) => {
@@ -245,6 +246,27 @@ describe('connections that end early', () => {
     good.write(frame({ records: ['good'] }));
     await until(() => state.texts.length === 2, 'two rows');
     assert.deepEqual(await counts(metrics, 'agentClosed'), { unknown_type: 1 });
+    assert.deepEqual(await counts(metrics, 'agentFaults'), { '1,12,unknown_type': 1 });
+  });
+
+  test('the fault is that of the agent whose frames came before, of nobody where there were none', TIME, async (t) => {
+    const { port, metrics } = await listen(t, {
+      listener: { resolve: () => ({ org: 2, team: 5 }), organisations: [1, 2] },
+    });
+    const short = Buffer.alloc(19);
+    short[3] = 18;
+    short[4] = 3;
+    const known = await client(t, port);
+    known.write(Buffer.concat([frame({ org: 0, team: 0, agent: 7 }), frame({ type: 1 }), short]));
+    await closeOf(known);
+    const torn = await client(t, port);
+    torn.end(Buffer.concat([frame({ agent: 9 }), frame({ agent: 10 }).subarray(0, -1)]));
+    await closeOf(torn);
+    const unknown = await client(t, port);
+    unknown.write(short);
+    await closeOf(unknown);
+    await until(async () => Object.keys(await counts(metrics, 'agentFaults')).length === 3, 'the faults');
+    assert.deepEqual(await counts(metrics, 'agentFaults'), { '2,7,bad_size': 1, '1,9,torn': 1, '0,0,bad_size': 1 });
   });
 });
 
