@@ -6,6 +6,7 @@ import type { Held } from './held.ts';
 import type { PortKey } from './inventory.ts';
 import type { OrgInventory } from './org-inventory.ts';
 import { WORDS, word } from './resource-table.ts';
+import type { ResourceKind } from './description.ts';
 import type { FoundTarget, TargetTable } from './prometheus-targets/target-table.ts';
 import { resourceOfSeries } from './series-resource.ts';
 import { writeSeriesAddress } from './series-tags.ts';
@@ -220,26 +221,33 @@ function describeRow({ org, names }: Platform, row: number): FoundResource {
     const id = words[at + index]!;
     if (id !== 0) tags[column] = { id, name: names.name(org.org, kind, id) };
   }
-  // A pod in its node's network stands in a row of the node.
   const pod = words[at + word.pod]!;
-  const kind = pod !== 0 ? 'pod' : kindOfDevice(type);
-  const id = pod !== 0 ? pod : device;
+  const [kind, id] = identityOf(words, at);
   if (device !== 0) tags['l3_device'] = { id: device, name: names.device(org.org, type, device) };
-  const key = kind === undefined ? undefined : org.ids.keyOf(kind, id);
+  const key = org.ids.keyOf(kind, id);
   const isIpv4 = words[at + word.isIpv4] === 1;
   const hasAddress = isIpv4 || ip6.subarray(row * 4, row * 4 + 4).some((one) => one !== 0);
   const labels = pod === 0 ? [] : names.podLabels(org.org, pod);
   return {
-    kind: kind ?? (tags['subnet'] === undefined ? 'region' : 'subnet'),
+    kind,
     key: key ?? '',
-    name:
-      (kind === undefined ? undefined : `${kind} ${org.ids.nameOf(kind, id)}`) ??
-      (tags['subnet'] === undefined ? `region ${tags['region']?.name ?? ''}` : `subnet ${tags['subnet'].name}`),
-    sources: kind === undefined || key === undefined ? [] : org.describedBy(kind, key),
+    name: `${kind} ${org.ids.nameOf(kind, id)}`,
+    sources: key === undefined ? [] : org.describedBy(kind, key),
     tags,
     ...(hasAddress ? { address: isIpv4 ? ip4Text(words[at + word.ip4]!) : ip6Text(ip6, row * 4) } : {}),
     ...(labels.length === 0 ? {} : { labels: Object.fromEntries(labels) }),
   };
+}
+
+/** Kind and number of what a row of the table is about: with no resource of its own, a network or else a region. */
+function identityOf(words: Uint32Array, at: number): [ResourceKind, number] {
+  // A pod in its node's network stands in a row of the node.
+  const pod = words[at + word.pod]!;
+  if (pod !== 0) return ['pod', pod];
+  const kind = kindOfDevice(words[at + word.deviceType]!);
+  if (kind !== undefined) return [kind, words[at + word.device]!];
+  const subnet = words[at + word.subnet]!;
+  return subnet === 0 ? ['region', words[at + word.region]!] : ['subnet', subnet];
 }
 
 /** A resource as lists show it. */
