@@ -1,4 +1,5 @@
 import { RE2JS, RE2JSException } from 're2js';
+import { ipv4Number, ipv6Bytes } from '../base/address.ts';
 import {
   comesAlong,
   exportCategories,
@@ -96,7 +97,6 @@ export function checkFilters(checks: Checks, sources: readonly DataSource[]): vo
   }
 }
 
-/** The field in each data source; one that has no such field could only be exported without the filter, or not at all. */
 /** The field in each data source. One that has no such field could only be exported as a whole, or not at all: the filter has to be complained about. */
 function filterFields(checks: Checks, name: string, sources: readonly DataSource[]): FilterFields {
   const found = sources.map((source) => ({ source, spec: fieldsByName(source).get(name) }));
@@ -123,6 +123,7 @@ function checkValues({ operator, values }: TagFilter, fields: readonly ColumnSpe
   const isEqual = operator === '=' || operator === '!=';
   const isNumber = fields.length > 0 && fields.every((field) => isNumeric(field));
   const isCode = fields.some((field) => field.enum !== undefined || field.universalTag !== undefined);
+  const isAddress = fields.length > 0 && fields.every(({ type }) => type === 'IPv4' || type === 'IPv6');
   for (const [index, value] of values.entries()) {
     const problem = isSearch(operator) ? expressionProblem(value) : undefined;
     if (problem !== undefined) at.complain(index, problem);
@@ -130,7 +131,20 @@ function checkValues({ operator, values }: TagFilter, fields: readonly ColumnSpe
       const codes = isCode ? ': codes and ids are compared, not names' : '';
       at.warn(index, `the field is a number, which ${JSON.stringify(value.slice(0, 40))} never equals${codes}`);
     }
+    if (isEqual && isAddress && !fields.some(({ type }) => isAddressOf(type, value.trim()))) {
+      const shown = JSON.stringify(value.slice(0, 40));
+      at.warn(
+        index,
+        `the field is an address, which ${shown} never equals; the operator ":" takes patterns as in 10.1.*`,
+      );
+    }
   }
+}
+
+/** An IPv4 address may also be given as a number. */
+function isAddressOf(type: ColumnSpec['type'], text: string): boolean {
+  if (type === 'IPv6') return ipv6Bytes(text) !== undefined;
+  return ipv4Number(text) !== undefined || (/^\d{1,10}$/.test(text) && Number(text) < 2 ** 32);
 }
 
 /** Addresses have types of their own; those of network cards are stored as numbers and read as text. */
@@ -202,7 +216,10 @@ function unknownField({ hint }: Checks, name: string, sources: readonly DataSour
   const where = sources.map((source) => source.id).join(', ');
   const shown = JSON.stringify(name.slice(0, 80));
   if (names.length === 0) return `unknown field ${shown}: ${where} has none, only labels`;
-  return `unknown field ${shown} in ${where}${hint(name, names)}`;
+  // What ids are called in messages where names take their place.
+  const meant = sources.flatMap((source) => source.exportFields ?? []).find((field) => translatedKey(field) === name);
+  const near = meant === undefined ? hint(name, names) : `; did you mean ${JSON.stringify(exportKey(meant))}?`;
+  return `unknown field ${shown} in ${where}${near}`;
 }
 
 /** Why an expression cannot be used, or undefined. */

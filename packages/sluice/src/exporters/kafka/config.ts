@@ -143,8 +143,13 @@ const kafkaKeys = z
       }),
     headers: z
       .record(z.string().min(1), scalar())
+      .superRefine((headers, context) => {
+        if (!Object.hasOwn(headers, 'datasource')) return;
+        const message = 'expected other headers than datasource, which every message has';
+        context.addIssue({ code: 'custom', path: ['datasource'], message });
+      })
       .optional()
-      .meta({ description: 'Headers of every message, name: text' }),
+      .meta({ description: 'Headers of every message, name: text; not `datasource`, which they have anyway' }),
     'max-message-bytes': bytesSchema
       .refine((bytes) => bytes >= 1024 && bytes <= 2 ** 30, { error: 'expected 1KiB to 1GiB' })
       .prefault('1MiB')

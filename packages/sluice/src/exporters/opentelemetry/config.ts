@@ -32,7 +32,7 @@ const schema = z.strictObject({
       transport: z
         .enum(['grpc', 'http'])
         .prefault('grpc')
-        .meta({ description: 'gRPC, or protobuf by HTTP POST to /v1/traces' }),
+        .meta({ description: 'gRPC, or protobuf by HTTP POST to /v1/traces (or the path of the endpoint)' }),
       compression: z.enum(['gzip', 'none']).prefault('gzip').meta({ description: 'Compression of requests' }),
     })
     .prefault({})

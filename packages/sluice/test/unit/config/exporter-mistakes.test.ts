@@ -256,6 +256,32 @@ const CASES: Readonly<Record<string, Case>> = {
       `10:75: ${E0}.tag-filters-groups[0].tag-filters[2].field-values[1]: the field is a number, which "HTTP" never equals: codes and ids are compared, not names`,
     ],
   },
+  'fields by what messages call them when names take the place of ids': {
+    text: exporter('kafka', `tag-filters: [{ field-name: auto_service_1, ${FILTER}]`, 'export-fields: [pod_0, agent]'),
+    problems: [
+      `6:33: ${E0}.tag-filters[0].field-name: unknown field "auto_service_1" in flow_log.l7_flow_log; did you mean "auto_service_id_1"?`,
+      `7:21: ${E0}.export-fields[0]: unknown field "pod_0" in flow_log.l7_flow_log; did you mean "pod_id_0"?`,
+      `7:28: ${E0}.export-fields[1]: unknown field "agent" in flow_log.l7_flow_log; did you mean "agent_id"?`,
+    ],
+  },
+  'what addresses are compared with': {
+    text: exporter(
+      'kafka',
+      'tag-filters:',
+      "  - { field-name: ip4_0, operator: '=', field-values: [10.1.0.0/16, 10.1.2.3, 167837699, 4294967296] }",
+      "  - { field-name: ip6_1, operator: not in, field-values: ['fd00::1', 'fd00::x'] }",
+      "  - { field-name: ip4_1, operator: ':', field-values: [10.1.*] }",
+    ),
+    warnings: [
+      `7:60: ${E0}.tag-filters[0].field-values[0]: the field is an address, which "10.1.0.0/16" never equals; the operator ":" takes patterns as in 10.1.*`,
+      `7:94: ${E0}.tag-filters[0].field-values[3]: the field is an address, which "4294967296" never equals; the operator ":" takes patterns as in 10.1.*`,
+      `8:74: ${E0}.tag-filters[1].field-values[1]: the field is an address, which "fd00::x" never equals; the operator ":" takes patterns as in 10.1.*`,
+    ],
+  },
+  'a header that every message has': {
+    text: exporter('kafka', 'kafka: { headers: { team: a, datasource: mine } }'),
+    problems: [`6:46: ${E0}.kafka.headers.datasource: expected other headers than datasource, which every message has`],
+  },
   'a field that only some of the data sources have': {
     text: `exporters:
   - protocol: kafka
