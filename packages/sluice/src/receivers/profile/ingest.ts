@@ -32,8 +32,8 @@ const MOST_NAME = 1024;
  * POST /api/v1/profile/ingest: profiles as Pyroscope's clients send them, into profile.in_process. In the query: `name` (required, `app.type{tag=value}`),
  * `from` and `until` (s, ms, us or ns since 1970), `spyName`, `units`, `format` (`pprof`, `folded`, `lines`; none for a form or folded stacks).
  *
- * 200 with an empty body when the journal has all rows; 400, 413 and 415 when there are none, with the reason; 503 when the journal takes nothing at the
- * moment: none of the rows is in it, and the request may be sent again.
+ * 200 with an empty body when the journal has all rows, with `{"taken":rows,"dropped":{"malformed":samples}}` when samples were left out; 400, 413 and 415
+ * when there are no rows, with the reason; 503 when the journal takes nothing at the moment: none of the rows is in it, and the request may be sent again.
  */
 export function createProfileIngest(options: ProfileIngestOptions): readonly HttpRoute[] {
   const { rowIds, limits, metrics, now = Date.now } = options;
@@ -54,8 +54,11 @@ export function createProfileIngest(options: ProfileIngestOptions): readonly Htt
       if (dropped !== undefined) return refusal(dropped, profile.format, options);
       await rows.append();
       countDropped(metrics, profiles);
-      metrics.receivedRequests.inc({ input: INPUT, outcome: profiles.malformed > 0 ? 'partial' : 'accepted' });
-      return { status: 200 };
+      const { taken, malformed } = profiles;
+      metrics.receivedRequests.inc({ input: INPUT, outcome: malformed > 0 ? 'partial' : 'accepted' });
+      if (malformed === 0) return { status: 200 };
+      const body = `${JSON.stringify({ taken, dropped: { malformed } })}\n`;
+      return { status: 200, headers: { 'Content-Type': 'application/json' }, body };
     },
   });
   return [route];

@@ -166,9 +166,10 @@ test('what cannot be taken is refused, with the reason', async () => {
   ]);
 });
 
-test('broken samples are counted, the others taken', async () => {
+test('broken samples are counted and told, the others taken', async () => {
   const { post, appends, outcomes } = fixture();
-  assert.equal((await post('name=a&format=folded', 'a 1\nb\nc 2')).status, 200);
+  const { status, body } = await post('name=a&format=folded', 'a 1\nb\nc 2');
+  assert.deepEqual([status, body], [200, '{"taken":2,"dropped":{"malformed":1}}\n']);
   assert.equal(appends[0]?.rows.length, 2);
   assert.deepEqual(await outcomes(), { 'profile partial': 1 });
 });
