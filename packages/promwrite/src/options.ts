@@ -76,7 +76,10 @@ export interface ClientOptions extends AuthorizationOptions {
   readonly userAgent?: string | undefined;
   /** The `fetch` to use, default the global one. For TLS settings or a proxy give one that has them, or a `dispatcher`. */
   readonly fetch?: FetchFunction | undefined;
-  /** Handed to `fetch` as `dispatcher`: an undici Agent or ProxyAgent with client certificates, a private CA, ... */
+  /**
+   * Handed to `fetch` as `dispatcher`: an undici Agent or ProxyAgent with client certificates, a private CA, ... Give the
+   * `fetch` of the same undici with it: Node's own belongs to the undici inside of Node, often another version.
+   */
   readonly dispatcher?: unknown;
   /** Follow 301, 302, 307 and 308 with another POST, default true. Credentials and custom headers stay on the host. */
   readonly followRedirects?: boolean | undefined;

@@ -46,6 +46,18 @@ export interface QueueOptions {
   readonly onError?: ((error: unknown, lost: Readonly<PointCounts>) => void) | undefined;
 }
 
+const KNOWN_OPTIONS: ReadonlySet<string> = new Set<keyof QueueOptions>([
+  'capacity',
+  'maxSamplesPerSend',
+  'batchSendDeadline',
+  'minShards',
+  'maxShards',
+  'sampleAgeLimit',
+  'overflow',
+  'retry',
+  'onError',
+]);
+
 interface FlushWaiter {
   /** Everything with a sequence up to this one must be finished. */
   readonly sequence: () => number;
@@ -75,6 +87,10 @@ export class WriteQueue {
 
   /** @throws RangeError or TypeError if an option is invalid. */
   constructor(client: Client, options: QueueOptions = {}) {
+    const unknown = Object.keys(options).find((key) => !KNOWN_OPTIONS.has(key));
+    if (unknown !== undefined) {
+      throw new TypeError(`cannot create queue: ${JSON.stringify(unknown)} is not an option; check its spelling`);
+    }
     this.#client = client;
     this.#capacity = checkNumber('capacity', options.capacity ?? 10_000, 1);
     this.#batchSize = Math.min(checkNumber('maxSamplesPerSend', options.maxSamplesPerSend ?? 2000, 1), this.#capacity);

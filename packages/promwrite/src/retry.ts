@@ -35,7 +35,7 @@ const LONGEST_TIMER = 0x7fffffff;
 /**
  * Fills in defaults; `false` means no retries.
  *
- * @throws RangeError for numbers that make no sense.
+ * @throws RangeError for numbers that make no sense, TypeError for unknown options.
  */
 export function retryPolicy(options: RetryOptions | false | undefined, base?: RetryPolicy): RetryPolicy {
   const given = options === false ? { maxRetries: 0 } : (options ?? {});
@@ -48,6 +48,10 @@ export function retryPolicy(options: RetryOptions | false | undefined, base?: Re
     respectRetryAfter: given.respectRetryAfter ?? base?.respectRetryAfter ?? true,
     maxElapsed: given.maxElapsed ?? base?.maxElapsed ?? Number.POSITIVE_INFINITY,
   };
+  const unknown = typeof given === 'object' ? Object.keys(given).find((key) => !Object.hasOwn(policy, key)) : given;
+  if (unknown !== undefined) {
+    throw new TypeError(`cannot use retry: ${JSON.stringify(unknown)} is not an option; check its spelling`);
+  }
   for (const key of ['maxRetries', 'minBackoff', 'maxBackoff', 'maxElapsed'] as const) {
     if (!(policy[key] >= 0))
       throw new RangeError(`cannot use retry.${key}: expected a number >= 0; got ${policy[key]}`);

@@ -98,7 +98,14 @@ export async function sendOnce(endpoint: Endpoint, attempt: Attempt): Promise<Ac
       });
     }
     if (error instanceof WriteError) throw error;
-    throw new WriteError(`cannot write to ${where}: ${transportProblem(error)}`, {
+    const code = errorCode(error);
+    if (endpoint.dispatcher !== undefined && code === 'UND_ERR_INVALID_ARG') {
+      throw new WriteError(
+        `cannot write to ${where}: fetch cannot use the dispatcher (${code}); both must come from the same undici: give its fetch as option fetch`,
+        { attempts, cause: error },
+      );
+    }
+    throw new WriteError(`cannot write to ${where}: ${transportProblem(code)}`, {
       attempts,
       retryable: true,
       cause: error,
@@ -230,9 +237,13 @@ function readCount(response: FetchResponse, header: string): number | undefined 
   return text !== undefined && /^\d+$/.test(text) ? Number(text) : undefined;
 }
 
-/** Words for a failed `fetch`, whose own message is often just "fetch failed" with the cause inside. */
-function transportProblem(error: unknown): string {
+/** The code of a failed `fetch`, whose own message is often just "fetch failed" with the cause inside. */
+function errorCode(error: unknown): string | undefined {
   const cause: unknown = error instanceof Error ? error.cause : undefined;
   const code = (cause as { code?: unknown } | undefined)?.code ?? (error as { code?: unknown } | undefined)?.code;
-  return `no answer was received${typeof code === 'string' ? ` (${code})` : ''}; check that the address is right and reachable`;
+  return typeof code === 'string' ? code : undefined;
+}
+
+function transportProblem(code: string | undefined): string {
+  return `no answer was received${code === undefined ? '' : ` (${code})`}; check that the address is right and reachable`;
 }

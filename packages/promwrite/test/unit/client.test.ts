@@ -189,6 +189,8 @@ test('options are checked at once, and errors never show secrets', async () => {
     [{ url: 'http://h', timeout: 0 }, /timeout/],
     [{ url: 'http://h', protobufMessage: 'v2' }, /protobufMessage/],
     [{ url: 'http://h', retry: { maxRetries: -1 } }, /retry.maxRetries/],
+    [{ url: 'http://h', retry: { maxretries: 1 } }, /retry: "maxretries" is not an option/],
+    [{ url: 'http://h', retry: 3 }, /retry: 3 is not an option/],
     [{ url: 'http://h', timeOut: 5 }, /"timeOut" is not an option/],
   ] as const) {
     assert.throws(
@@ -552,6 +554,18 @@ test('fetch and dispatcher are injectable', async () => {
   const result = await createClient({ url: new URL('http://host/w'), fetch, dispatcher }).write(series);
   assert.equal(result.status, 202);
   assert.deepEqual(seen, [['http://host/w', 'manual', true]]);
+});
+
+test('a dispatcher that does not fit fetch is told at once, not retried', async () => {
+  let calls = 0;
+  const fetch: FetchFunction = () => {
+    calls++;
+    const cause = Object.assign(new Error('invalid onRequestStart method'), { code: 'UND_ERR_INVALID_ARG' });
+    return Promise.reject(new TypeError('fetch failed', { cause }));
+  };
+  const error = await failure(createClient({ url: 'http://host/w', fetch, dispatcher: {} }).push('up', 1));
+  assert.match(error.message, /fetch cannot use the dispatcher .* the same undici/);
+  assert.deepEqual([calls, error.retryable], [1, false]);
 });
 
 test('a hundred writes at once do not disturb each other', async () => {

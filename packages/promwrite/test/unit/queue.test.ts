@@ -317,6 +317,7 @@ test('invalid data is refused at the door, and with sanitize counted', async () 
 test('queue options are checked', async () => {
   await using receiver = await new Receiver().start();
   assert.throws(() => queueFor(receiver, { capacity: 0 }), /capacity/);
+  assert.throws(() => queueFor(receiver, { capcity: 5 } as object), /"capcity" is not an option/);
   assert.throws(() => queueFor(receiver, { minShards: 3, maxShards: 2 }), /maxShards/);
   assert.throws(() => queueFor(receiver, { overflow: 'wait' as never }), /overflow/);
 });
