@@ -57,8 +57,11 @@ export function createProfileIngest(options: ProfileIngestOptions): readonly Htt
       const { taken, malformed } = profiles;
       metrics.receivedRequests.inc({ input: INPUT, outcome: malformed > 0 ? 'partial' : 'accepted' });
       if (malformed === 0) return { status: 200 };
-      const body = `${JSON.stringify({ taken, dropped: { malformed } })}\n`;
-      return { status: 200, headers: { 'Content-Type': 'application/json' }, body };
+      return {
+        status: 200,
+        headers: { 'Content-Type': 'application/json' },
+        body: `${JSON.stringify({ taken, dropped: { malformed } })}\n`,
+      };
     },
   });
   return [route];
