@@ -22,40 +22,59 @@ export interface Exchangeable {
   readonly log: Log;
 }
 
-/** Configurations that were not wholly taken over: the next reload tries all of it again, whether it brings changes or not. */
-const unfinished = new WeakSet<SluiceConfig>();
+/** The configuration that runs, and its exchange for one that was loaded again. */
+export class Reload {
+  readonly #parts: Exchangeable;
+  #running: SluiceConfig;
+  /** Not all parts took the running one over: the next reload tries all of it again, whether it brings changes or not. */
+  #isUnfinished = false;
+  #last: Promise<void> = Promise.resolve();
 
-/**
- * Takes over what can be exchanged, reads password and certificate files again, and returns the configuration that runs from now on. With mistakes in the
- * new one everything stays as it is. Never rejects: the log and a metric say how it went.
- */
-export async function exchange(running: SluiceConfig, next: LoadedConfig, parts: Exchangeable): Promise<SluiceConfig> {
-  const { metrics, log } = parts;
-  const reload = compare(running, next);
-  if (reload.kind === 'refused') {
-    metrics.configReloads.inc({ outcome: 'refused' });
-    const { problems } = reload;
-    log.error({ problems }, 'the configuration has mistakes; the hub goes on with the one that it had');
-    return running;
+  constructor(running: SluiceConfig, parts: Exchangeable) {
+    this.#running = running;
+    this.#parts = parts;
   }
-  const { config, changes, warning } = reload;
-  if (warning !== undefined) log.warn({ warning }, 'configuration');
-  const isAgain = unfinished.has(running);
-  const isGood = {
-    access: await exchangeAccess(config, changes.access || isAgain, parts),
-    exporters:
-      (changes.exporters === undefined && !isAgain) || (await succeeds(parts.applyExporters(config.exporters), log)),
-  };
-  if (changes.groups) parts.control.setGroups(config.agents.groups);
-  // Groups name servers too.
-  if (changes.groups || changes.prometheusServers) parts.tagging.exchangeServers(config);
-  const isWhole = isGood.access && isGood.exporters;
-  if (isWhole) unfinished.delete(config);
-  else unfinished.add(config);
-  const outcome = isWhole ? 'reloaded' : 'refused';
-  metrics.configReloads.inc({ outcome });
-  log.info({ outcome, ...changes }, 'the configuration was read again');
-  return config;
+
+  get running(): SluiceConfig {
+    return this.#running;
+  }
+
+  /**
+   * Takes over what can be exchanged, and reads password and certificate files again. With mistakes in it everything stays as it is. Never rejects: the
+   * log and a metric say how it went.
+   */
+  take(next: LoadedConfig): Promise<void> {
+    // One after the other: each compares with what the one before has left.
+    this.#last = this.#last.then(() => this.#take(next));
+    return this.#last;
+  }
+
+  async #take(next: LoadedConfig): Promise<void> {
+    const { control, tagging, applyExporters, metrics, log } = this.#parts;
+    const reload = compare(this.#running, next);
+    if (reload.kind === 'refused') {
+      metrics.configReloads.inc({ outcome: 'refused' });
+      const { problems } = reload;
+      log.error({ problems }, 'the configuration has mistakes; the hub goes on with the one that it had');
+      return;
+    }
+    const { config, changes, warning } = reload;
+    if (warning !== undefined) log.warn({ warning }, 'configuration');
+    const isAgain = this.#isUnfinished;
+    const isGood = {
+      access: await exchangeAccess(config, changes.access || isAgain, this.#parts),
+      exporters:
+        (changes.exporters === undefined && !isAgain) || (await succeeds(applyExporters(config.exporters), log)),
+    };
+    if (changes.groups) control.setGroups(config.agents.groups);
+    // Groups name servers too.
+    if (changes.groups || changes.prometheusServers) tagging.exchangeServers(config);
+    this.#running = config;
+    this.#isUnfinished = !(isGood.access && isGood.exporters);
+    const outcome = this.#isUnfinished ? 'refused' : 'reloaded';
+    metrics.configReloads.inc({ outcome });
+    log.info({ outcome, ...changes }, 'the configuration was read again');
+  }
 }
 
 async function exchangeAccess(config: SluiceConfig, isChanged: boolean, parts: Exchangeable): Promise<boolean> {

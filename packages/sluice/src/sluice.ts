@@ -21,7 +21,7 @@ import { createExporters, createSeriesLabels } from './outputs.ts';
 import { toReadLimits } from './query/config.ts';
 import { createLabelsApi } from './query/labels/labels-api.ts';
 import { createRemoteRead } from './query/remote-read/remote-read.ts';
-import { exchange, type Exchangeable } from './reload.ts';
+import { Reload } from './reload.ts';
 import type { AcceptWindow } from './receivers/accept-window.ts';
 import { parseProvinces, type Provinces } from './receivers/agent/provinces.ts';
 import { toRemoteWriteLimits } from './receivers/prometheus/config.ts';
@@ -159,18 +159,13 @@ async function startRooms({ config, stops, metrics, log }: KeepingOptions): Prom
   const agents = await listenForAgentsAndControl({ config, stops, inputs, rows, control, metrics, log });
 
   const { controlGuard } = agents;
-  const exchangeable: Exchangeable = { guarded, controlGuard, control, tagging, applyExporters, metrics, log };
-  let running = Promise.resolve(config);
+  const reload = new Reload(config, { guarded, controlGuard, control, tagging, applyExporters, metrics, log });
   tagging.startWatches();
   announce(http, agents, log);
   return {
     url: http.addresses.find((address) => address.listener === 'http')?.url,
     stop: () => stops.stopAll(),
-    async reload(next) {
-      // One after the other: each compares with what the one before has left.
-      running = running.then((current) => exchange(current, next, exchangeable));
-      await running;
-    },
+    reload: (next) => reload.take(next),
   };
 }
 

@@ -7,7 +7,7 @@ import type { ListenerGuard } from '../../src/access/guard-listener.ts';
 import { loadConfig, type LoadedConfig } from '../../src/config/load.ts';
 import type { SluiceConfig } from '../../src/config/schema.ts';
 import type { GuardedListeners } from '../../src/http/guarded-listeners.ts';
-import { exchange, type Exchangeable } from '../../src/reload.ts';
+import { type Exchangeable, Reload } from '../../src/reload.ts';
 import { createLog } from '../../src/telemetry/log.ts';
 import { createMetrics } from '../../src/telemetry/metrics.ts';
 
@@ -86,16 +86,20 @@ class Parts implements Exchangeable {
 describe('a configuration that was read again', () => {
   test('the same one has its files read again, and nothing else', async () => {
     const parts = new Parts();
-    const running = configOf(READERS + SPANS);
-    assert.deepEqual(await exchange(running, load(READERS + SPANS), parts), running);
+    const first = configOf(READERS + SPANS);
+    const reload = new Reload(first, parts);
+    await reload.take(load(READERS + SPANS));
+    assert.deepEqual(reload.running, first);
     assert.deepEqual(parts.takeTold(), ['files', 'control files']);
     assert.deepEqual(await parts.outcomes(), { reloaded: 1 });
   });
 
   test('with mistakes changes nothing; the log names them', async () => {
     const parts = new Parts();
-    const running = configOf(READERS);
-    assert.equal(await exchange(running, load(WRITERS + SPANS + MISTAKE), parts), running);
+    const first = configOf(READERS);
+    const reload = new Reload(first, parts);
+    await reload.take(load(WRITERS + SPANS + MISTAKE));
+    assert.equal(reload.running, first);
     assert.deepEqual(parts.takeTold(), []);
     assert.match(parts.lines.join(''), /"level":"error".*hub-id: expected a number/);
     assert.deepEqual(await parts.outcomes(), { refused: 1 });
@@ -103,9 +107,9 @@ describe('a configuration that was read again', () => {
 
   test('is told to the parts that it changes', async () => {
     const parts = new Parts();
-    let running = configOf(READERS);
+    const reload = new Reload(configOf(READERS), parts);
     const step = async (text: string) => {
-      running = await exchange(running, load(text), parts);
+      await reload.take(load(text));
       return parts.takeTold();
     };
     assert.deepEqual(await step(WRITERS), ['writer', 'control certificates']);
@@ -117,10 +121,28 @@ describe('a configuration that was read again', () => {
     assert.doesNotMatch(parts.lines.join(''), /secret/);
   });
 
+  test('comes after the one before it', async () => {
+    const parts = new Parts();
+    const reload = new Reload(configOf(READERS), parts);
+    await Promise.all([reload.take(load(WRITERS)), reload.take(load(WRITERS + SPANS))]);
+    assert.deepEqual(parts.takeTold(), [
+      'writer',
+      'control certificates',
+      'files',
+      'control files',
+      'exporters opentelemetry',
+    ]);
+    assert.deepEqual(
+      reload.running.exporters.map(({ name }) => name),
+      ['opentelemetry'],
+    );
+  });
+
   test('what needs a restart is named and not taken', async () => {
     const parts = new Parts();
-    const running = await exchange(configOf('hub-id: 1\n'), load('hub-id: 2\n'), parts);
-    assert.equal(running.hubId, 1);
+    const reload = new Reload(configOf('hub-id: 1\n'), parts);
+    await reload.take(load('hub-id: 2\n'));
+    assert.equal(reload.running.hubId, 1);
     assert.match(parts.lines.join(''), /only in effect after a restart: hub-id/);
   });
 });
@@ -134,18 +156,18 @@ describe('a part that does not take it over', () => {
   for (const [part, text, wanted] of cases) {
     test(`${part}: counts as refused and is asked again, also when the file is the same as before or as the first`, async () => {
       const parts = new Parts();
-      const first = configOf(READERS);
+      const reload = new Reload(configOf(READERS), parts);
       parts.fails.add(part);
-      let running = await exchange(first, load(text), parts);
+      await reload.take(load(text));
       assert.ok(parts.takeTold().includes(wanted));
-      running = await exchange(running, load(text), parts);
+      await reload.take(load(text));
       assert.ok(parts.takeTold().includes(wanted), 'the same file');
       assert.deepEqual(await parts.outcomes(), { refused: 2 });
       parts.fails.clear();
-      running = await exchange(running, load(READERS), parts);
+      await reload.take(load(READERS));
       assert.deepEqual(parts.takeTold(), ['reader', 'control certificates', 'exporters']);
       assert.deepEqual(await parts.outcomes(), { refused: 2, reloaded: 1 });
-      await exchange(running, load(READERS), parts);
+      await reload.take(load(READERS));
       assert.deepEqual(parts.takeTold(), ['files', 'control files'], 'all is well');
     });
   }
@@ -153,7 +175,7 @@ describe('a part that does not take it over', () => {
   test('exporters: the others are changed all the same, and the log says why', async () => {
     const parts = new Parts();
     parts.fails.add('exporters');
-    await exchange(configOf(READERS), load(WRITERS + SPANS + GROUPS), parts);
+    await new Reload(configOf(READERS), parts).take(load(WRITERS + SPANS + GROUPS));
     assert.deepEqual(parts.takeTold(), [
       'writer',
       'control certificates',
