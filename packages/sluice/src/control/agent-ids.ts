@@ -102,8 +102,9 @@ export class AgentIds {
     return this.#watchers.get(cluster);
   }
 
-  setWatcher(cluster: string, agentId: number): void {
-    this.#watchers.set(cluster, agentId);
+  setWatcher(cluster: string, agentId: number | undefined): void {
+    if (agentId === undefined) this.#watchers.delete(cluster);
+    else this.#watchers.set(cluster, agentId);
     this.#isDirty = true;
   }
 

@@ -43,6 +43,8 @@ export interface AgentAbout {
   readonly memoryBytes: number;
   readonly kubernetesClusterName: string;
   readonly isInKubernetes: boolean;
+  /** It asks its cluster's API server when it is told to. */
+  readonly mayWatch: boolean;
   readonly bootTimeS: number;
 }
 
@@ -193,6 +195,9 @@ export class Agents {
   }
 }
 
+/** `KWP_WATCH_DISABLED`: the policy of agents beside others that do nothing but watch. */
+const WATCH_DISABLED = 2;
+
 function factsOf(request: SyncRequest, identity: AgentIdentity): AgentFacts {
   return {
     ctrlIp: identity.ctrlIp,
@@ -215,6 +220,7 @@ function aboutOf(request: SyncRequest): AgentAbout {
     memoryBytes: Number(request.memory_size ?? 0),
     kubernetesClusterName: cut(request.kubernetes_cluster_name),
     isInKubernetes: signs.some((sign) => sign !== undefined && sign !== ''),
+    mayWatch: request.kubernetes_watch_policy !== WATCH_DISABLED,
     bootTimeS: request.boot_time ?? 0,
   };
 }

@@ -27,11 +27,15 @@ export class ClusterWatchers {
     this.#startedMs = this.#now();
   }
 
-  /** Whether this agent, which is asking, is the one of its cluster. */
-  isWatcher(org: number, clusterId: string, agentId: number): boolean {
+  /** Whether this agent, which is asking, is the one of its cluster; never one that says it asks no API server whatever it is told. */
+  isWatcher(org: number, clusterId: string, agentId: number, mayWatch: boolean): boolean {
     if (clusterId === '') return false;
     const key = `${org} ${clusterId}`;
     const chosen = this.#ids.watcher(key);
+    if (!mayWatch) {
+      if (chosen === agentId) this.#ids.setWatcher(key, undefined);
+      return false;
+    }
     if (chosen === agentId) return true;
     if (chosen !== undefined && this.#now() - (this.#seenMs(chosen) ?? this.#startedMs) < SILENT_MS) return false;
     this.#ids.setWatcher(key, agentId);

@@ -28,6 +28,7 @@ export interface SyncRequest {
   readonly os?: string;
   readonly kernel_version?: string;
   readonly current_k8s_image?: string;
+  readonly kubernetes_watch_policy?: number;
   readonly kubernetes_cluster_id?: string;
   readonly kubernetes_cluster_name?: string;
   readonly kubernetes_cluster_md5?: string;

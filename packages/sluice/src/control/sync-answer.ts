@@ -56,7 +56,7 @@ export function createSyncAnswers(options: SyncAnswersOptions): AnswerSync {
   };
 
   return (agent, ends) => {
-    const { known, group, facts } = agent;
+    const { known, group, facts, about } = agent;
     const address = advertised ?? plainAddress(ends.local);
     const { org, team } = tenantOf(group);
     const message: SyncResponse = {
@@ -66,7 +66,7 @@ export function createSyncAnswers(options: SyncAnswersOptions): AnswerSync {
       version_acls: TABLES_VERSION,
       version_groups: TABLES_VERSION,
       dynamic_config: {
-        kubernetes_api_enabled: watchers.isWatcher(org, facts.kubernetesClusterId, known.id),
+        kubernetes_api_enabled: watchers.isWatcher(org, facts.kubernetesClusterId, known.id, about.mayWatch),
         enabled: true,
         vpc_id: group.vpcId,
         agent_id: known.id,

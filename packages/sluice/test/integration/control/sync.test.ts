@@ -150,6 +150,21 @@ test('an agent in Kubernetes is a host-pod, and one of a cluster reports its obj
   assert.equal((await inCluster('10.0.0.1')).dynamic_config.kubernetes_api_enabled, false);
 });
 
+test('an agent whose policy is not to watch its cluster is not asked to, and makes room when it was', async (t) => {
+  const { agent } = await serve(t);
+  const client = agent();
+  const reports = async (ip: string, policy: string) => {
+    const fields = { ctrl_ip: ip, kubernetes_cluster_id: 'd-1', kubernetes_watch_policy: policy };
+    const answer = await client.sync(changed('04-Sync-request-steady', 'SyncRequest', fields));
+    return answer.dynamic_config.kubernetes_api_enabled;
+  };
+  assert.equal(await reports('10.0.0.1', 'KWP_WATCH_DISABLED'), false);
+  assert.equal(await reports('10.0.0.2', 'KWP_NORMAL'), true);
+  assert.equal(await reports('10.0.0.3', 'KWP_WATCH_ONLY'), false);
+  assert.equal(await reports('10.0.0.2', 'KWP_WATCH_DISABLED'), false);
+  assert.equal(await reports('10.0.0.3', 'KWP_WATCH_ONLY'), true);
+});
+
 test('Push: headers at once, silence, and a changed configuration when there is one', async (t) => {
   const { agent, control, value } = await serve(t);
   const client = agent();
