@@ -90,7 +90,9 @@ export class Entries {
           `id: the ${kind} ${JSON.stringify(resource.name)} has the number ${number}`,
         );
       }
-    } else fields.complain(fields.at, `the ${kind} ${JSON.stringify(resource.name)} is described twice`);
+    } else if (kind === 'vpc' && before.name !== resource.name) {
+      fields.complain(fields.place('id'), numberTaken(kind, before.name, before.key));
+    } else fields.complain(fields.at, describedTwice(kind, resource.name));
     this.#noteId(fields, resource);
   }
 
@@ -134,6 +136,9 @@ export class Entries {
         return { kind, ...common, ...this.#named(fields, 'region') };
       case 'vpc': {
         const key = id === undefined ? name : String(id);
+        const before = this.#vpcKeys.get(name);
+        // What names it would be in one of two.
+        if (before !== undefined && before !== key) fields.complain(fields.place('name'), describedTwice(kind, name));
         this.#vpcKeys.set(name, key);
         const peers = fields.items('peers').flatMap((item) => this.#vpc(fields, item) ?? []);
         return { kind, ...common, key, ...this.#named(fields, 'region'), ...(peers.length > 0 ? { peers } : {}) };
@@ -274,13 +279,21 @@ export class Entries {
     const text = `${kind} ${id}`;
     const other = this.#ids.get(text);
     if (other !== undefined && other !== key) {
-      fields.complain(fields.place('id'), `id: the ${kind} ${JSON.stringify(other)} has the number ${id} already`);
+      fields.complain(fields.place('id'), numberTaken(kind, other, id));
     } else this.#ids.set(text, key);
   }
 
   #keyOfVpc(name: string): string {
     return this.#vpcKeys.get(name) ?? name;
   }
+}
+
+function describedTwice(kind: string, name: string): string {
+  return `the ${kind} ${JSON.stringify(name)} is described twice`;
+}
+
+function numberTaken(kind: string, name: string, id: number | string): string {
+  return `id: the ${kind} ${JSON.stringify(name)} has the number ${id} already`;
 }
 
 /** Whether several entries may tell of one, each a part. */
