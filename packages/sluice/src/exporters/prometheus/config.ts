@@ -48,7 +48,7 @@ const schema = z.strictObject({
   'send-metadata': flag.prefault(true).meta({ description: 'prometheus: send type, unit and help of the metrics' }),
   'on-duplicate': z.enum(['merge', 'last', 'keep']).prefault('merge').meta({
     description:
-      'prometheus: rows of a batch that become the same series at the same time: merge = the greatest of *_max, the sum of others; last = the last one; keep = all, which most receivers refuse',
+      'prometheus: rows of a batch that become the same series at the same time: merge = the greatest of *_max and direction_score, the sum of others; last = the last one; keep = all, which most receivers refuse',
   }),
   'max-labels': z
     .int()
