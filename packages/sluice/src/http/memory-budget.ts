@@ -56,9 +56,12 @@ export class MemoryBudget {
     return false;
   }
 
-  /** What a request of this size is charged: one larger than its whole share has it alone. */
+  /**
+   * What a request of this size is charged: one larger than its whole share has it alone. A write leaves the share of bodies aside, of which it holds
+   * its own: it would wait for itself.
+   */
   charge(bytes: number, share: Share): number {
-    return Math.min(bytes, this.#most(share));
+    return Math.min(bytes, this.#most(share) - (share === 'write' ? this.#most('body') : 0));
   }
 
   /** Grants at once, or not. `bytes`, with what the same request already has of the share, is a `charge`. */

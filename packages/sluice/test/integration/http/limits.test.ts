@@ -153,8 +153,13 @@ test('an answer that the server gives has what the route promises, one of the ha
     if (body.toString() === 'fail') throw new Error('unexpected');
     return { status: 400, headers: { 'x-own': '1' } };
   };
-  const limited = echo({ path: '/large', memory: 1 << 20, refusalHeaders: promised });
-  const { url, port } = await serve(t, {
+  const released = Promise.withResolvers<void>();
+  const large: HttpRoute['handle'] = async ({ body }) => {
+    if (body.toString() === 'hold') await released.promise;
+    return { status: 204 };
+  };
+  const limited = echo({ path: '/large', memory: 1 << 20, refusalHeaders: promised, handle: large });
+  const { url, port, memory } = await serve(t, {
     routes: [echo({ bodyLimit: 10, refusalHeaders: promised, handle }), limited],
     limits: { bodyTimeoutMs: 100, memory: 1 << 19 },
   });
@@ -164,7 +169,12 @@ test('an answer that the server gives has what the route promises, one of the ha
   };
   assert.deepEqual(await post('/echo', 'x'.repeat(11)), [413, '0 of 7', null]);
   assert.deepEqual(await post('/echo', 'x', { 'x-org-id': '9' }), [400, '0 of 7', null]);
+  // More than the whole limit: one at a time.
+  const holding = post('/large', 'hold');
+  await eventually(async () => (await memory()) > 1 << 18);
   assert.deepEqual(await post('/large', 'x'), [503, '0 of 7', null]);
+  released.resolve();
+  assert.deepEqual(await holding, [204, null, null]);
   assert.deepEqual(await post('/echo', 'fail'), [500, '0 of 7', null]);
   assert.deepEqual(await post('/echo', 'x'), [400, null, '1']);
   const slow = await RawClient.open(t, port);

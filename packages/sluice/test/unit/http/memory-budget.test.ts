@@ -42,12 +42,16 @@ test('a full queue refuses at once; so does an aborted request', async () => {
   assert.equal(await budget.take(1, 'write', controller.signal), false);
 });
 
-test('a request larger than the whole limit runs alone', () => {
+test('a request larger than the whole limit runs, with the body it holds, and alone', () => {
   const budget = new MemoryBudget({ limit: 100 });
+  const body = budget.charge(1000, 'body');
+  assert.equal(budget.tryTake(body, 'body'), true);
   const charge = budget.charge(1000, 'write');
   assert.equal(budget.tryTake(charge, 'write'), true);
   assert.equal(budget.tryTake(1, 'write'), false);
   assert.equal(budget.tryTake(0, 'write'), true, 'what needs nothing needs no leave');
+  budget.give(body, 'body');
+  assert.equal(budget.tryTake(charge, 'write'), false);
   budget.give(charge, 'write');
   assert.equal(budget.granted, 0);
 });
