@@ -151,5 +151,5 @@ export const kafkaErrors: readonly (readonly [code: number, text: string])[] = [
   [103, "The log's topic ID did not match the topic ID in the request."],
   [104, 'The clusterId in the request does not match that found on the server.'],
   [105, 'The transactionalId could not be found.'],
-  [106, 'The fetch session encountered inconsistent topic ID usage.'],
+  [106, 'The fetch session encountered inconsistent topic ID usage'],
 ];

@@ -54,6 +54,7 @@ const http = ready([
 ]);
 
 const dns = ready([
+  [0, 'No Error'],
   [1, 'Format Error'],
   [2, 'Server Failure'],
   [3, 'Non-Existent Domain'],
