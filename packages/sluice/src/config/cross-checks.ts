@@ -1,7 +1,7 @@
 import { formatHostPort } from '../base/config-schema.ts';
 import { organisationProblems } from '../control/config.ts';
 import { exposureProblem } from '../http/config.ts';
-import { tagOrganisationProblem } from '../tags/config.ts';
+import { tagSourceProblems } from '../tags/config.ts';
 import { allowProblem } from './listen.ts';
 import type { Path } from './locate.ts';
 import type { SluiceConfig } from './schema.ts';
@@ -23,7 +23,7 @@ export function crossChecks(config: Partial<SluiceConfig>, placeOf: PlaceOf): Pr
     for (const { path, message } of organisationProblems(agents, organisations)) complain(path, message);
   }
   if (config.tags !== undefined && organisations !== undefined) {
-    complain(['tags'], tagOrganisationProblem(config.tags, organisations));
+    for (const { path, message } of tagSourceProblems(config.tags, organisations)) complain(path, message);
   }
   if (listen === undefined) return problems;
   for (const name of ['http', 'integration'] as const) {

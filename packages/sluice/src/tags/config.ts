@@ -148,12 +148,36 @@ export const tagsSchema = z
     autoTaggingPrefix: tags['auto-tagging-prefix'],
   }));
 
-/** What is wrong with the organisations that sources are for. */
-export function tagOrganisationProblem(tags: TagsOptions, organisations: readonly number[]): string | undefined {
-  const wrong = [...tags.files, ...tags.kubernetes].find(
-    (one) => one.org !== undefined && !organisations.includes(one.org),
-  );
-  return wrong === undefined
-    ? undefined
-    : `tags: expected organisations that are listed in \`organisations\`; got ${wrong.org}`;
+/** What is wrong with the sources together, and with the organisations that they are for. */
+export function tagSourceProblems(
+  { files, kubernetes }: TagsOptions,
+  organisations: readonly number[],
+): { readonly path: readonly (string | number)[]; readonly message: string }[] {
+  const named = [
+    ...files.map((file, index) => ({ at: ['tags', 'files', index], of: file.org, name: file.path, what: 'file' })),
+    ...kubernetes.map((cluster, index) => ({
+      at: ['tags', 'kubernetes', index],
+      of: cluster.org,
+      name: cluster.name,
+      what: 'name',
+    })),
+  ];
+  const seen = new Set<string>();
+  return named.flatMap(({ at: path, of = organisations[0], name, what }) => {
+    if (of !== undefined && !organisations.includes(of)) {
+      const message = `expected one of the organisations that are listed in \`organisations\`; got ${of}`;
+      return [{ path, message: `${pathOf(path)}: ${message}` }];
+    }
+    const key = JSON.stringify([what, of, name]);
+    const isSeen = seen.has(key);
+    seen.add(key);
+    if (!isSeen) return [];
+    // Metrics, logs and `sluice tags` go by it.
+    const message = `the ${what} ${JSON.stringify(name)} is given already`;
+    return [{ path, message: `${pathOf(path)}: ${message}${what === 'name' ? '; write another `name`' : ''}` }];
+  });
+}
+
+function pathOf([first, second, index]: readonly (string | number)[]): string {
+  return `${first}.${second}[${index}]`;
 }

@@ -10,7 +10,7 @@ import type { Inventory } from './inventory.ts';
 import { OrgInventory } from './org-inventory.ts';
 import type { Source } from './source.ts';
 import { NO_TARGETS, type TargetTable } from './prometheus-targets/target-table.ts';
-import { StaticFile } from './static/static-file.ts';
+import { distinctTails, StaticFile } from './static/static-file.ts';
 import { TagNames } from './tag-names.ts';
 import { createTagsApi } from './tags-api.ts';
 
@@ -56,8 +56,9 @@ export async function openTags(options: OpenTagsOptions): Promise<Tags> {
   const add = (source: Source) => (find(source.org) ?? bug(`no organisation ${source.org}`)).add(source);
   let targets: ((org: number) => TargetTable) | undefined;
   const files: StaticFile[] = [];
-  for (const { path, org = organisations[0] ?? bug('no organisation') } of config.files) {
-    const file = new StaticFile({ path, org, log });
+  const tails = distinctTails(config.files.map(({ path }) => path));
+  for (const [index, { path, org = organisations[0] ?? bug('no organisation') }] of config.files.entries()) {
+    const file = new StaticFile({ path, name: tails[index], org, log });
     files.push(file);
     await file.start();
     add(file);

@@ -7,6 +7,8 @@ import { MOST_CSV_BYTES, MOST_YAML_BYTES, parseCsv, parseYamlAside, type Parsed 
 
 export interface StaticFileOptions {
   readonly path: string;
+  /** What messages and metrics call it, after `static `. Default: the last part of its path. */
+  readonly name?: string | undefined;
   readonly org: number;
   readonly log: Log;
   /** How often the file is looked at. */
@@ -39,7 +41,7 @@ export class StaticFile implements Source {
   constructor(options: StaticFileOptions) {
     this.#options = options;
     this.#now = options.now ?? Date.now;
-    this.name = `static ${options.path.slice(options.path.lastIndexOf('/') + 1)}`;
+    this.name = `static ${options.name ?? tailOf(options.path, 1)}`;
     this.org = options.org;
     this.#state = { kind: 'starting', from: options.path };
   }
@@ -170,4 +172,20 @@ function decode(bytes: Uint8Array): string {
   } catch {
     throw new Error('expected UTF-8 text');
   }
+}
+
+/** For each path so many of its last parts that no other path ends in the same. */
+export function distinctTails(paths: readonly string[]): readonly string[] {
+  return paths.map((path) => {
+    const most = path.split('/').length;
+    for (let parts = 1; parts < most; parts++) {
+      const tail = tailOf(path, parts);
+      if (paths.every((other) => other === path || tailOf(other, parts) !== tail)) return tail;
+    }
+    return path;
+  });
+}
+
+function tailOf(path: string, parts: number): string {
+  return path.split('/').slice(-parts).join('/');
 }

@@ -111,6 +111,12 @@ const MISTAKES: Readonly<Record<string, readonly string[]>> = {
   ],
   tab: ['FILE:3:1: expected spaces; got a tab in the indentation'],
   tag: ['FILE:1:11: cannot read this YAML tag: Unresolved tag: !path'],
+  'tag-sources': [
+    'FILE:6:7: tags.files[2]: the file "FILE" is given already',
+    'FILE:7:7: tags.files[3]: expected one of the organisations that are listed in `organisations`; got 3',
+    'FILE:10:7: tags.kubernetes[1]: the name "a" is given already; write another `name`',
+    'FILE:12:7: tags.kubernetes[3]: expected one of the organisations that are listed in `organisations`; got 9',
+  ],
   text: ['FILE:1:1: expected keys and values (a mapping) at the top'],
   'unknown-keys': [
     'FILE:1:1: unknown key "lissten" at the top; did you mean "listen"?',

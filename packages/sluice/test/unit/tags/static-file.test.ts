@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { after, describe, test } from 'node:test';
 import fc from 'fast-check';
 import { parseCsv, parseYaml } from '../../../src/tags/static/parse.ts';
-import { StaticFile } from '../../../src/tags/static/static-file.ts';
+import { distinctTails, StaticFile } from '../../../src/tags/static/static-file.ts';
 import { createLog } from '../../../src/telemetry/log.ts';
 
 const told = (mistakes: readonly { line: number; column: number; message: string }[]) =>
@@ -401,4 +401,14 @@ test('the examples of docs/tags.md load', async () => {
     parsed.map(({ resources }) => resources?.length),
     [11, 4],
   );
+});
+
+test('files of one name are told apart by the folders that they are in', () => {
+  assert.deepEqual(distinctTails(['/a/tags.yaml', '/b/tags.yaml', '/b/x/y.csv', '/c/b/tags.yaml', '/b/x/y.csv']), [
+    'a/tags.yaml',
+    '/b/tags.yaml',
+    'y.csv',
+    'c/b/tags.yaml',
+    'y.csv',
+  ]);
 });
