@@ -14,7 +14,7 @@ import { SpanAttributes } from './span-attributes.ts';
 import { spanColumns as column } from './span-columns.ts';
 import { eventsJson } from './span-events.ts';
 import { type Bounds, SpanFields } from './span-fields.ts';
-import { hexOf, isEmpty, pathOf, setHex, setTextOrHex } from './span-values.ts';
+import { hexOf, isEmpty, setHex, setTextOrHex, targetOf } from './span-values.ts';
 
 /** Who sent spans: agent 0 when it was a client of the hub's own. */
 export interface SpanSender {
@@ -150,7 +150,7 @@ export class SpanRows {
     }
     if (system.toLowerCase().includes('https')) block.setNumber(column.is_tls, 1);
     block.setNumber(column.l7_protocol, protocolOf(system, version));
-    if (url !== '' && isEmpty(block, column.request_resource)) block.setText(column.request_resource, pathOf(url));
+    if (url !== '' && isEmpty(block, column.request_resource)) block.setText(column.request_resource, targetOf(url));
   }
 
   #writeOutcome(block: RowBlock, bytes: Uint8Array): void {

@@ -68,12 +68,10 @@ export function hexOf(bytes: Uint8Array, { start, end }: Bounds): string {
   return Buffer.from(bytes.buffer, bytes.byteOffset + start, end - start).toString('hex');
 }
 
-/** Path of a URL, or of what looks like the end of one, decoded. */
-export function pathOf(url: string): string {
-  const path = url.replace(/^[a-z][a-z0-9+.-]*:\/\/[^/?#]*/i, '').replace(/[?#].*$/s, '');
-  try {
-    return decodeURIComponent(path);
-  } catch {
-    return path;
-  }
+/** What stands behind the host of a URL, as it is there, like `http.target`: '/' when that is nothing, '' for what names no host. As DeepFlow does. */
+export function targetOf(url: string): string {
+  const scheme = url.indexOf('://');
+  if (scheme === -1 || scheme + 3 === url.length) return '';
+  const target = url.indexOf('/', scheme + 3);
+  return target === -1 ? '/' : url.slice(target);
 }

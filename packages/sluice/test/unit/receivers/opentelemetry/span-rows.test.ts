@@ -255,12 +255,13 @@ describe('attributes of a span', () => {
     ]);
   });
 
-  it('name the resource by the path of a URL if nothing else does', () => {
+  it('name the resource by what follows the host of a URL if nothing else does', () => {
     const url = { 'http.url': 'https://shop.test:8443/items/a%20b?id=1#top' };
-    assert.equal(rowWith(url)['request_resource'], '/items/a b');
+    assert.equal(rowWith(url)['request_resource'], '/items/a%20b?id=1#top');
     assert.equal(rowWith({ ...url, 'http.target': '/t?x' })['request_resource'], '/t?x');
-    assert.equal(rowWith({ 'http.url': 'http://shop.test?x=1' })['request_resource'], '');
-    assert.equal(rowWith({ 'http.url': '/%zz' })['request_resource'], '/%zz');
+    assert.equal(rowWith({ 'http.url': 'http://shop.test' })['request_resource'], '/');
+    assert.equal(rowWith({ 'http.url': 'http://' })['request_resource'], '');
+    assert.equal(rowWith({ 'http.url': 'shop.test/items' })['request_resource'], '');
   });
 });
 
