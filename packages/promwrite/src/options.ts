@@ -150,6 +150,11 @@ const KNOWN_OPTIONS: ReadonlySet<string> = new Set<keyof ClientOptions>([
  * @throws TypeError or RangeError that names the option, never a secret.
  */
 export function checkOptions(options: ClientOptions): CheckedOptions {
+  if (typeof (options as unknown) !== 'object' || (options as unknown) === null) {
+    throw new TypeError(
+      'cannot create client: expected an address or options with a url; got neither (is the variable that it comes from set?)',
+    );
+  }
   for (const key of Object.keys(options)) {
     if (!KNOWN_OPTIONS.has(key)) {
       throw new TypeError(`cannot create client: ${JSON.stringify(key)} is not an option; check its spelling`);

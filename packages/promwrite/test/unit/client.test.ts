@@ -192,6 +192,9 @@ test('options are checked at once, and errors never show secrets', async () => {
     [{ url: 'http://h', retry: { maxretries: 1 } }, /retry: "maxretries" is not an option/],
     [{ url: 'http://h', retry: 3 }, /retry: 3 is not an option/],
     [{ url: 'http://h', timeOut: 5 }, /"timeOut" is not an option/],
+    [undefined, /an address or options with a url; got neither/],
+    [null, /an address or options with a url; got neither/],
+    [9090, /an address or options with a url; got neither/],
   ] as const) {
     assert.throws(
       () => createClient(options as unknown as ClientOptions),
