@@ -172,6 +172,12 @@ export class Ids {
     return true;
   }
 
+  /** Whether a number that was published means another resource here, or its resource has another number. */
+  differs({ kind, id, key }: IdRecord): boolean {
+    const ids = this.#of(kind);
+    return ids.byKey.get(key) !== ids.byId.get(id);
+  }
+
   /** Records that changed since they were last taken. */
   takeUntold(): ReadonlySet<IdRecord> {
     const untold = this.#untold;

@@ -14,6 +14,16 @@ export interface RoleOptions {
   readonly settleMs: number;
 }
 
+/** What else was read. */
+export interface Seen {
+  /** What this hub needs for giving ids has been read back. */
+  readonly isReady: boolean;
+  /** The greatest term under which ids have been published, by whomever. */
+  readonly publishedTerm: number;
+  /** While this hub gives ids: another one has published some under the same term. */
+  readonly isContested: boolean;
+}
+
 /** What a hub, this one too, said last as the table has it. */
 interface Known {
   /** As people call the hub. */
@@ -31,6 +41,9 @@ interface Known {
  * again and again, with a term that grows from one to the next. A hub that may give ids, and sees nobody who does, applies; when its application has
  * come back to it and has stood there for a while, with no better one beside it, it gives. Who sees one that gives with a greater term (of equal ones:
  * of a hub with a smaller id) steps back.
+ *
+ * What was published with a greater term counts, whether or not the hub that did so still says anything. So who gives must have a term above all that
+ * others have published with: it takes one as soon as it reads of them, and says everything again.
  *
  * Should two give at once all the same (tables that show rows very late), they still have ranges of numbers apart from each other (shared-ids.ts).
  */
@@ -78,25 +91,25 @@ export class Role {
     this.#known.set(hub, { name, term, gives: !isGone, saidMs, seenMs: nowMs });
   }
 
-  /** The tables were read at this time: works out the role. `isReady`: what it needs for giving ids has been read back, too. */
-  step(nowMs: number, isReady: boolean): RoleState {
+  /** The tables were read at this time: works out the role. */
+  step(nowMs: number, { isReady, publishedTerm, isContested }: Seen): RoleState {
     this.#excuseSilence(nowMs);
     const { hub, mayGive, settleMs } = this.#options;
     if (!mayGive) return this.#become('follows');
     const { giver } = this;
+    const own = this.#known.get(hub);
+    // It was this hub before the restart.
+    if (this.#state === 'learns' && own?.gives === true) this.#give(own.term);
     if (this.#state === 'gives') {
-      if (giver === undefined) return 'gives';
-      if (giver.term > this.#term || (giver.term === this.#term && giver.hub < hub)) return this.#become('follows');
-      // The other one steps back; what it has said under the same term must not count as much as ours.
-      if (giver.term === this.#term) this.#term++;
+      if (giver !== undefined && better(giver, { hub, term: this.#term }) < 0) return this.#become('follows');
+      // One that has given with the same term steps back; what it has said must not count as much as ours.
+      const isEqual = isContested || giver?.term === this.#term;
+      if (isEqual || publishedTerm > this.#term) this.#term = Math.max(this.#term, publishedTerm) + 1;
       return 'gives';
     }
     if (giver !== undefined) return this.#become('follows');
-    const own = this.#known.get(hub);
     const greatest = Math.max(0, ...[...this.#known.values()].map(({ term }) => term));
     if (this.#state !== 'applies') {
-      // It was this hub before the restart, and nobody else since.
-      if (own?.gives === true && own.term >= greatest) return this.#give(own.term);
       this.#appliedMs = undefined;
       this.#term = greatest + 1;
       return this.#become('applies');
@@ -107,7 +120,8 @@ export class Role {
     }
     if (own?.term === this.#term && !own.gives) this.#appliedMs ??= nowMs;
     const isSettled = this.#appliedMs !== undefined && nowMs - this.#appliedMs >= settleMs;
-    return isSettled && isReady && !this.isOutranked ? this.#give(this.#term) : 'applies';
+    const isDue = isSettled && isReady && !this.isOutranked;
+    return isDue ? this.#give(Math.max(this.#term, publishedTerm + 1)) : 'applies';
   }
 
   #become(state: RoleState): RoleState {

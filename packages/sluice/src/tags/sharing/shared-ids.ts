@@ -63,6 +63,9 @@ export class SharedIds implements Sharing, IdOrigin {
   /** The term that counts, and since when. */
   #termMs = -Infinity;
   #term = 0;
+  /** The greatest term under which ids have been published, and whether others have published some under this hub's own. */
+  #publishedTerm = 0;
+  #isContested = false;
   #isFailing = false;
   /** Greatest times in the tables. */
   #namesToMs = 0;
@@ -193,7 +196,15 @@ export class SharedIds implements Sharing, IdOrigin {
     if (!isResourceKind(kind) || id === 0) return false;
     const { ids } = this.#options.org;
     const record = { kind, id, key, name, goneS: isGone ? Math.floor(timeMs / 1000) : 0, term };
-    if (this.gives) return ids.keep(record);
+    this.#publishedTerm = Math.max(this.#publishedTerm, term);
+    if (this.gives) {
+      // What this hub said before a number was changed by hand looks the same, and costs saying everything once more.
+      if (term === this.term && ids.differs(record)) this.#isContested = true;
+      if (!ids.keep(record)) return false;
+      // It may be described here without having a number yet.
+      changed.push([kind, key]);
+      return true;
+    }
     return ids.learn(record, (otherKind, otherKey, isTaken) => {
       changed.push([otherKind, otherKey]);
       if (isTaken) this.#noteTaken(otherKind, otherKey, id);
@@ -205,7 +216,12 @@ export class SharedIds implements Sharing, IdOrigin {
     const { org } = this.#options;
     const before = this.#role.state;
     if (before !== 'gives') this.#reservations.skip(org.ids, before === 'learns' && org.ids.wasEmpty);
-    const state = this.#role.step(startMs, this.#reservations.isReady(org.ids));
+    const state = this.#role.step(startMs, {
+      isReady: this.#reservations.isReady(org.ids),
+      publishedTerm: this.#publishedTerm,
+      isContested: this.#isContested,
+    });
+    this.#isContested = false;
     if (state === 'gives') this.#reservations.apply(org.ids);
     if (state !== before) this.#become(before, state);
     if (this.term !== this.#term) {

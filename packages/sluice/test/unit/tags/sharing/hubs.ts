@@ -77,7 +77,8 @@ export class SharingHub {
   readonly tables: SharedTables;
   readonly metrics: Metrics = createMetrics();
   readonly source = new ToldSource([]);
-  readonly mayGive: boolean;
+  /** `tags.allocator`: counts from the next start on. */
+  mayGive: boolean;
   /** It cannot reach ClickHouse. */
   isCut = false;
   name: string;

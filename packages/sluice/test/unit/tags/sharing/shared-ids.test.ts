@@ -198,6 +198,88 @@ describe('two hubs that may give ids', () => {
     assert.equal(second.nameOf('pod', unpublished), 'unpublished');
   });
 
+  test('the second starts again before the first is back: what both gave a number has one', async () => {
+    const [first, second] = await bothGive();
+    second.crash();
+    await pass(tables, [first, second], 6);
+    assert.equal(second.shared.gives, true, 'it goes on at once');
+    first.isCut = false;
+    await pass(tables, [first, second], 120);
+    assert.deepEqual([first.shared.gives, second.shared.gives], [false, true]);
+    assert.equal(first.idOf('pod', 'common'), second.idOf('pod', 'common'));
+  });
+
+  test('the second gives none any more when the first is back, which has not heard of it: what it published does not stay', async () => {
+    const [first, second] = await bothGive();
+    second.mayGive = false;
+    second.crash();
+    await pass(tables, [first, second], 6);
+    first.isCut = false;
+    first.put(pod('common', { name: 'later' }));
+    await pass(tables, [first, second], 120);
+    assert.deepEqual([first.shared.gives, second.shared.gives], [true, false]);
+    const id = first.idOf('pod', 'common')!;
+    assert.equal(second.idOf('pod', 'common'), id);
+    assert.equal(second.nameOf('pod', id), 'later');
+  });
+
+  test('terms do not begin anew when the hub that gave ids gives none any more', async () => {
+    const [first, second] = await bothGive();
+    first.isCut = false;
+    await pass(tables, [first, second], 60);
+    const { term } = second.shared;
+    const before = tables.names.length;
+    second.mayGive = false;
+    second.crash();
+    await pass(tables, [first, second], 60);
+    assert.deepEqual([first.shared.gives, second.shared.gives], [true, false]);
+    const said = tables.names.slice(before);
+    assert.ok(said.length > 0 && said.every((row) => row.term > term));
+  });
+
+  test('both give with the same term, and one steps back before the other has seen it: what it published does not stay', async () => {
+    const [first, second] = [hubOf('a'), hubOf('b')];
+    await first.work();
+    // The second applies as well, and gives, before it could see the application of the first.
+    for (let looks = 0; !second.shared.gives && looks < 20; looks++) {
+      tables.nowMs += 2000;
+      second.load();
+      await second.work();
+    }
+    second.isCut = true;
+    first.put(pod('common'));
+    await pass(tables, [first], 20);
+    assert.deepEqual([first.shared.gives, first.shared.term], [true, second.shared.term]);
+    second.put(pod('common'));
+    await second.work();
+    assert.notEqual(first.idOf('pod', 'common'), second.idOf('pod', 'common'));
+    second.isCut = false;
+    tables.nowMs += 2000;
+    await second.work();
+    second.load();
+    tables.merge();
+    await pass(tables, [first, second], 60);
+    assert.deepEqual([first.shared.gives, second.shared.gives], [true, false]);
+    assert.equal(first.idOf('pod', 'common'), second.idOf('pod', 'common'));
+  });
+
+  test('what the first could not number gets the number that the second gave it meanwhile', async () => {
+    const [first, second] = [hubOf('a'), hubOf('b')];
+    await pass(tables, [first, second], 60);
+    // It has given nothing yet, so it reserves anew, and is cut off before it has read that back.
+    first.crash();
+    await first.work();
+    first.isCut = true;
+    for (const hub of [first, second]) hub.put(pod('common'));
+    await pass(tables, [first, second], 400, 10);
+    assert.deepEqual([first.shared.gives, first.idOf('pod', 'common')], [true, 0]);
+    first.isCut = false;
+    await pass(tables, [first, second], 60);
+    const id = second.idOf('pod', 'common')!;
+    assert.ok(id > 0);
+    assert.equal(first.idOf('pod', 'common'), id);
+  });
+
   test('a short absence of ClickHouse, or of the hub that gives ids, changes nothing', async () => {
     const first = hubOf('b');
     const second = hubOf('a');
@@ -214,3 +296,15 @@ describe('two hubs that may give ids', () => {
     assert.deepEqual([first.shared.gives, second.shared.gives], [true, false]);
   });
 });
+
+/** The second has taken the place of the first, which does not know; each has given one of its own numbers to what both describe. */
+async function bothGive(): Promise<readonly [SharingHub, SharingHub]> {
+  const hubs = [hubOf('a'), hubOf('b')] as const;
+  await pass(tables, hubs, 60);
+  hubs[0].isCut = true;
+  for (const hub of hubs) hub.put(pod('common'));
+  await pass(tables, hubs, 400, 10);
+  assert.ok(hubs.every(({ shared }) => shared.gives));
+  assert.notEqual(hubs[0].idOf('pod', 'common'), hubs[1].idOf('pod', 'common'));
+  return hubs;
+}
