@@ -41,8 +41,8 @@ export const l7ProtocolNames: ReadonlyMap<number, string> = new Map([
   [127, 'Custom'],
 ]);
 
-/** `HTTP`, `HTTP_TLS`. Only TLS itself is never called TLS_TLS. */
+/** `HTTP`, `HTTP_TLS`. TLS itself, and what has no name, are called the same within TLS. */
 export function l7ProtocolName(protocol: number, isTls: boolean): string {
   const name = l7ProtocolNames.get(protocol) ?? UNKNOWN_L7_PROTOCOL;
-  return isTls && protocol !== TLS_PROTOCOL ? `${name}_TLS` : name;
+  return isTls && protocol !== TLS_PROTOCOL && name !== UNKNOWN_L7_PROTOCOL ? `${name}_TLS` : name;
 }

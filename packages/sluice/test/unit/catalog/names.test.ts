@@ -15,6 +15,8 @@ describe('application protocols', () => {
   it('are N/A where nobody knows the number', () => {
     assert.equal(l7ProtocolName(0, false), 'N/A');
     assert.equal(l7ProtocolName(255, false), 'N/A');
+    assert.equal(l7ProtocolName(0, true), 'N/A');
+    assert.equal(l7ProtocolName(255, true), 'N/A');
   });
 
   it('have a name each', () => {
