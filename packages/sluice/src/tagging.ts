@@ -70,9 +70,7 @@ export function startTagging(options: TaggingOptions): Tagging {
   }
   const serversOf = (named: NamesServers) => {
     const addresses = named.tags.prometheusAddresses;
-    const { servers, problems } = prometheusServers({ addresses, groups: named.agents.groups, organisations });
-    if (problems.length > 0) log.warn({ problems }, 'Prometheus servers that cannot be asked for their targets');
-    return servers;
+    return prometheusServers({ addresses, groups: named.agents.groups, organisations });
   };
   const subjectsOf = new Map<number, SeriesSubjects>();
   const onChange = (org: number) => void subjectsOf.get(org)?.look();

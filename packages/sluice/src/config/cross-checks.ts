@@ -1,6 +1,7 @@
 import { formatHostPort } from '../base/config-schema.ts';
 import { organisationProblems } from '../control/config.ts';
 import { exposureProblem } from '../http/config.ts';
+import { groupServerProblems } from '../tags/config-servers.ts';
 import { tagSourceProblems } from '../tags/config.ts';
 import { allowProblem } from './listen.ts';
 import type { Path } from './locate.ts';
@@ -21,6 +22,9 @@ export function crossChecks(config: Partial<SluiceConfig>, placeOf: PlaceOf): Pr
   const { agents, listen, organisations } = config;
   if (agents !== undefined && organisations !== undefined) {
     for (const { path, message } of organisationProblems(agents, organisations)) complain(path, message);
+  }
+  if (agents !== undefined) {
+    for (const { path, message } of groupServerProblems(agents.groups, agents.groupNames)) complain(path, message);
   }
   if (config.tags !== undefined && organisations !== undefined) {
     for (const { path, message } of tagSourceProblems(config.tags, organisations)) complain(path, message);

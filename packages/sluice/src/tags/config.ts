@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { filePath, shown } from '../base/config-schema.ts';
+import { serverProblem, serverUrl } from './config-servers.ts';
 
 /** Configuration of where universal tags come from: `tags`. */
 
@@ -98,14 +99,10 @@ const clusterSchema = z
     org: cluster.org,
   }));
 
-const baseUrl = z
+const server = z
   .string()
-  .refine((text) => URL.canParse(text) && /^https?:$/.test(new URL(text).protocol), {
-    error: (issue) => `expected a URL such as http://10.96.1.8:9090; got ${shown(issue.input)}`,
-  })
-  .refine((text) => !URL.canParse(text) || (new URL(text).username === '' && new URL(text).password === ''), {
-    error: 'expected a URL without user and password',
-  });
+  .refine((text) => serverUrl(text) !== undefined, { error: (issue) => serverProblem(issue.input) })
+  .transform((text) => serverUrl(text) ?? text);
 
 /**
  * `tags`. Output: TagsOptions.
@@ -125,10 +122,10 @@ export const tagsSchema = z
         'on: this hub gives resources their ids while no other one on the same ClickHouse does. off: it never does; ids are 0 until they are known',
     }),
     kubernetes: z.array(clusterSchema).prefault([]).meta({ description: 'Clusters whose API the hub watches itself' }),
-    prometheus_http_api_addresses: z
-      .array(baseUrl)
-      .prefault([])
-      .meta({ description: 'Prometheus servers whose targets tell what is behind the instance of a series' }),
+    prometheus_http_api_addresses: z.array(server).prefault([]).meta({
+      description:
+        'Prometheus servers whose targets tell what is behind the instance of a series: `http://10.96.1.8:9090`, or `host:port`',
+    }),
     'auto-tagging-prefix': z
       .string()
       .regex(/^(?:[a-zA-Z_][a-zA-Z0-9_]{0,63})?$/, {
@@ -144,7 +141,7 @@ export const tagsSchema = z
     files: tags.files,
     allocator: tags.allocator === 'on',
     kubernetes: tags.kubernetes,
-    prometheusAddresses: tags.prometheus_http_api_addresses.map((address) => address.replace(/\/+$/, '')),
+    prometheusAddresses: tags.prometheus_http_api_addresses,
     autoTaggingPrefix: tags['auto-tagging-prefix'],
   }));
 

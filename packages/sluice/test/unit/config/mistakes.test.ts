@@ -18,6 +18,10 @@ const MISTAKES: Readonly<Record<string, readonly string[]>> = {
   'agent-groups': [
     'FILE:4:26: agents.groups: expected one of organisations (1, 2) for the group rest; got 5',
     'FILE:10:12: agents.groups: expected one of organisations (1, 2) for the group db; got 7',
+    'FILE:12:69: agents.groups: prometheus_http_api_addresses of the group db: expected an address such as http://10.96.1.8:9090, without user and password; got "ftp://x"',
+    'FILE:12:80: agents.groups: prometheus_http_api_addresses of the group db: expected an address such as http://10.96.1.8:9090, without user and password; got 5',
+    'FILE:12:83: agents.groups: prometheus_http_api_addresses of the group db: expected an address such as http://10.96.1.8:9090, without user and password; got "http://***@b:1"',
+    'FILE:15:48: agents.groups: prometheus_http_api_addresses of the group cache: expected an address such as http://10.96.1.8:9090, without user and password; got "http://"',
   ],
   'alias-bomb': ['FILE:9:53: expected at most 100000 values, aliases expanded'],
   'alias-itself': ['FILE:1:20: the alias *t stands inside its own anchor'],
