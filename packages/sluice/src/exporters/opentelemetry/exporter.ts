@@ -12,8 +12,8 @@ import type { Selector } from '../selection.ts';
 import { readPartialSuccess, readPartialSuccessJson } from './answer-message.ts';
 import type { OpentelemetryExporterConfig } from './config.ts';
 import { SpanEncoder } from './encode.ts';
-import { GrpcSender } from './grpc-sender.ts';
 import { HttpSender } from './http-sender.ts';
+import { LateTransport } from './late-transport.ts';
 import { showSpan } from './show.ts';
 import { traceRequest } from './trace-request.ts';
 import type { Taken, Transport } from './transport.ts';
@@ -35,7 +35,10 @@ export function createOpentelemetryExporter(
 ): Exporter {
   const exporter = config.name;
   const encoders = new Map([...selectors].map(([id, selector]) => [id, new SpanEncoder(selector, names)]));
-  const transport: Transport = config.transport === 'grpc' ? new GrpcSender(config) : new HttpSender(config);
+  const transport: Transport =
+    config.transport === 'grpc'
+      ? new LateTransport(async () => new (await import('./grpc-sender.ts')).GrpcSender(config))
+      : new HttpSender(config);
   const { auth, extraHeaders } = config;
   const tls = config.targets.some((target) => target.tls) ? config.tls : undefined;
   const identity = identityReader({ exporter, extraHeaders, auth, tls, log });

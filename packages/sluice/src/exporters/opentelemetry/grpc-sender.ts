@@ -21,7 +21,7 @@ import type { RequestIdentity } from '../request-identity.ts';
 import { readStatus } from './answer-message.ts';
 import type { OpentelemetryExporterConfig, OtlpTarget } from './config.ts';
 import type { Taken, TraceRequest, Transport } from './transport.ts';
-import { judgeGrpc } from './verdict.ts';
+import { judgeGrpc } from './grpc-verdict.ts';
 
 const METHOD = '/opentelemetry.proto.collector.trace.v1.TraceService/Export';
 /**
