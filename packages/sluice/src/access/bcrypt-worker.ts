@@ -45,11 +45,17 @@ export class BcryptWorker {
       this.#pending.delete(answer.id);
       if (this.#pending.size > 0) return;
       worker.unref();
-      this.#idle = setTimeout(() => void worker.terminate(), this.#idleMs).unref();
+      this.#idle = setTimeout(() => this.#end(worker), this.#idleMs).unref();
     });
     worker.on('error', (error) => this.#fail(worker, errorText(error)));
     worker.on('exit', () => this.#fail(worker, 'its thread has ended'));
     return worker;
+  }
+
+  /** Who comes from now on gets another thread: this one takes a while to end, and would answer nobody. */
+  #end(worker: Worker): void {
+    if (this.#worker === worker) this.#worker = undefined;
+    void worker.terminate();
   }
 
   #fail(worker: Worker, why: string): void {

@@ -65,6 +65,17 @@ test('the decoy costs what the costliest hash costs and fits no password', async
   assert.equal(decoyHash([]), undefined);
 });
 
+test('a password that comes while the idle bcrypt thread ends is compared by another one', async () => {
+  const restless = new BcryptWorker(0);
+  const hash = hashSync('a', 4);
+  for (let round = 0; round < 10; round++) {
+    assert.equal(await restless.compare('a', hash), true);
+    // The timer of the thread is due now, and the thread takes some milliseconds to end.
+    await new Promise((resolve) => setTimeout(resolve, round % 4));
+  }
+  await restless.close();
+});
+
 test('the bcrypt thread ends when idle and starts again', async () => {
   const hash = parsePasswordHash(hashSync('a', 4));
   assert.equal(await verifyPassword('a', hash, worker), true);
