@@ -135,8 +135,7 @@ class ChdbSessions implements ChdbStore {
         stream.cancel();
       }
     } catch (error) {
-      // A stream that failed or was killed holds its statement until the Session runs another one.
-      await session.queryAsync('SELECT 1', { format: 'Null' }).catch(() => {});
+      await letGo(session);
       throw databaseError(what, error, options.signal);
     } finally {
       watch.done();
@@ -167,10 +166,12 @@ class ChdbSessions implements ChdbStore {
     const tag = randomUUID();
     const native = session.queryAsync(tagged(tag) + text, { format: 'Native' });
     const watch = this.#watch(tag, options);
-    const settled = native.then(
-      () => this.#pools[pool].release(session),
-      () => this.#pools[pool].release(session),
-    );
+    const settled = native
+      .then(
+        () => {},
+        () => letGo(session),
+      )
+      .then(() => this.#pools[pool].release(session));
     this.#track(settled.finally(() => watch.done()));
     try {
       return await Promise.race([native, watch.aborted]);
@@ -225,6 +226,11 @@ class ChdbSessions implements ChdbStore {
       // It may have ended already; the statement's own promise tells.
     }
   }
+}
+
+/** What failed or was killed is among the statements that run until its Session runs another one. */
+async function letGo(session: Session): Promise<void> {
+  await session.queryAsync('SELECT 1', { format: 'Null' }).catch(() => {});
 }
 
 function tagged(tag: string): string {
